@@ -1,0 +1,1 @@
+"""What each market calls things. Vendor words stop here."""

@@ -1,0 +1,1 @@
+"""Everything in process: for the demo, tests and one-off loads."""

@@ -1,0 +1,1 @@
+"""Codecs: JSON and Avro, raw envelopes in, our events out."""

@@ -1,0 +1,1 @@
+"""Things an operator asks the refinery to do."""

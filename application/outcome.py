@@ -1,0 +1,51 @@
+"""
+What a stage decides: rows to store, events to announce, records refused, and how far the loop may commit.
+
+A stage reads through ports and writes nothing; `consume.py` performs its outcomes, store → announce → commit.
+"""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from application.ports.event_log import TopicPartition
+from domain.batch import Batch
+from domain.bronze.dead_letter import DeadLetters
+
+
+@attrs.frozen
+class Store:
+    """Rows for a table, by the table's name."""
+
+    table: str
+    rows: Batch
+
+
+@attrs.frozen
+class Announce:
+    """Facts for a topic, announced once everything of the outcome is stored."""
+
+    topic: str
+    facts: Batch
+
+
+def _nothing() -> None:
+    """Change no memory."""
+
+
+@attrs.frozen
+class Outcome:
+    """
+    One decision of a stage.
+
+    The loop stores `store` in order, then asks `then` (if any) for the part that must be read back after the store,
+    performs that too, and so on; then stores the dead letters, announces everything in order, calls `kept` of each
+    part, so that the stage's memory takes what is now durable, and commits `commit` of the last part.
+    """
+
+    store: tuple[Store, ...] = ()
+    announce: tuple[Announce, ...] = ()
+    refused: DeadLetters | None = None
+    commit: Mapping[TopicPartition, int] = attrs.field(factory=dict)
+    kept: Callable[[], None] = _nothing
+    then: "Callable[[], Outcome] | None" = None

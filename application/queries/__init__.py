@@ -1,0 +1,1 @@
+"""Questions the refinery answers."""

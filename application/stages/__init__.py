@@ -1,0 +1,1 @@
+"""The four stages. They meet only through events."""

@@ -1,0 +1,118 @@
+"""
+Typed batches: many facts of one kind, in columns.
+
+A fact is declared once, as an attrs class whose fields say type, unit, null or not, and meaning.
+Its batch is a frozen wrapper around a polars frame whose schema is derived from that class and checked once,
+when the batch is born. Storage, wire formats and reference pages are tested against the same declaration.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import attrs
+import polars as pl
+
+from domain.errors import SchemaMismatch
+
+PRICE = pl.Decimal(18, 8)
+PRICE_SUM = pl.Decimal(38, 8)
+NOTIONAL = pl.Decimal(38, 16)
+INSTANT = pl.Datetime("us", "UTC")
+
+T = TypeVar("T")
+
+
+def column(dtype: Any, doc: str, *, null: bool = False, stored: bool = True) -> Any:
+    """
+    Declare a column of a fact.
+
+    Args:
+        dtype: The polars type of the column.
+        doc: What the column means, with its unit.
+        null: Whether the value may be unknown.
+        stored: Whether tables and exports keep it; otherwise it only travels between stages.
+    """
+    metadata = {"dtype": dtype, "doc": doc, "null": null, "stored": stored}
+    return attrs.field(metadata=metadata, **({"default": None} if null else {}))
+
+
+def schema_of(fact: type) -> dict[str, Any]:
+    """Column names and types of a fact, in declaration order."""
+    return {field.name: field.metadata["dtype"] for field in attrs.fields(fact)}
+
+
+def stored_columns(fact: type) -> list[str]:
+    """The columns of a fact that tables and exports keep, in declaration order."""
+    return [field.name for field in attrs.fields(fact) if field.metadata["stored"]]
+
+
+class Batch(Generic[T]):
+    """Many facts of one kind, in columns. Values don't change; an operation returns a new batch."""
+
+    fact: ClassVar[type]
+    schema: ClassVar[Mapping[str, Any]]
+    required: ClassVar[Sequence[str]]
+    __slots__ = ("frame",)
+
+    def __init_subclass__(cls) -> None:
+        cls.schema = schema_of(cls.fact)
+        cls.required = [field.name for field in attrs.fields(cls.fact) if not field.metadata["null"]]
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        """
+        Take a frame that has exactly the declared columns.
+
+        Raises:
+            SchemaMismatch: A column is missing, extra, of another type, or null where it may not be.
+        """
+        if dict(frame.schema) != self.schema:
+            frame = self._conform(frame)
+        for name in self.required:
+            if frame[name].null_count():
+                raise SchemaMismatch(f"{type(self).__name__}: column {name} holds nulls")
+        self.frame = frame
+
+    def _conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        given = dict(frame.schema)
+        wrong = sorted(
+            {*given.keys() ^ self.schema.keys()}
+            | {name for name in given.keys() & self.schema.keys() if given[name] != self.schema[name]}
+        )
+        if wrong:
+            told = ", ".join(f"{name}: {given.get(name)} instead of {self.schema.get(name)}" for name in wrong)
+            raise SchemaMismatch(f"{type(self).__name__}: {told}")
+        return frame.select(self.schema.keys())
+
+    @classmethod
+    def empty(cls) -> Self:
+        """A batch of nothing."""
+        return cls(pl.DataFrame(schema=dict(cls.schema)))
+
+    @classmethod
+    def of(cls, facts: Iterable[T]) -> Self:
+        """A batch of single facts, as people and tests speak of them."""
+        rows = [attrs.asdict(fact, recurse=False) for fact in facts]  # type: ignore[call-overload]
+        return cls(pl.DataFrame(rows, schema=dict(cls.schema), orient="row"))
+
+    @classmethod
+    def concat(cls, batches: Sequence[Self]) -> Self:
+        """The facts of several batches, in that order."""
+        if len(batches) == 1:
+            return batches[0]
+        return cls(pl.concat([batch.frame for batch in batches])) if batches else cls.empty()
+
+    def facts(self) -> list[T]:
+        """The single facts, in order."""
+        return [self.fact(**row) for row in self.frame.iter_rows(named=True)]
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.frame.equals(other.frame)  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.frame})"

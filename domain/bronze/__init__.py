@@ -1,0 +1,1 @@
+"""Raw events as connectors dropped them."""

@@ -1,0 +1,1 @@
+"""What follows from ticks: bars and their windows."""

@@ -1,0 +1,1 @@
+"""Clean ticks: one fact, one identity, exact numbers."""

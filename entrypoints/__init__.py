@@ -1,0 +1,1 @@
+"""Who starts it: doors that read the environment, arguments and signals, and construct objects."""
