@@ -27,6 +27,21 @@ class RawEvents:
     def __len__(self) -> int:
         return len(self.values)
 
+    def taken(self, rows: Sequence[int]) -> "RawEvents":
+        """Only these messages, in this order."""
+        return RawEvents(**{name: [column[row] for row in rows] for name, column in self._columns()})
+
+    @classmethod
+    def concat(cls, parts: Sequence["RawEvents"]) -> "RawEvents":
+        """The messages of several, in that order."""
+        if len(parts) == 1:
+            return parts[0]
+        names = [field.name for field in attrs.fields(cls)]
+        return cls(**{name: [value for part in parts for value in getattr(part, name)] for name in names})
+
+    def _columns(self) -> list[tuple[str, Sequence[object]]]:
+        return [(field.name, getattr(self, field.name)) for field in attrs.fields(type(self))]
+
 
 @attrs.frozen(kw_only=True)
 class RawPrice:

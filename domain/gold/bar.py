@@ -1,25 +1,63 @@
 """
-Bars: what a market did in one interval, as a pure function of the ticks in it.
+Bars: what a market did in one interval, as a pure function of the facts in it.
 
-(theory and functions to come)
+A bar is folded from parts. A part is a tick, seen as a bar of one, or a bar of a finer interval; folding is
+associative, so an hour of ticks and an hour of twelve 5-minute bars come out equal, to the last digit.
+
+The revision is a strictly growing function of the same set: `logic_epoch:16 | sum of versions:104 | finality:8`. A
+fuller or newer set always has the higher revision, so a table that keeps the higher revision keeps the right bar,
+whoever writes last. A bar folded from bars adds up their epochs and their sums; only finality is its own.
 """
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 import attrs
 import polars as pl
 
 from domain.batch import INSTANT, NOTIONAL, PRICE, PRICE_SUM, Batch, column
+from domain.gold.interval import period_code
 from domain.identity import SERIES
 
 LINEAGE = pl.List(pl.Struct({"partition": pl.String, "first_offset": pl.Int64, "last_offset": pl.Int64}))
 """Raw `topic/partition` → lowest and highest offset among a bar's ticks."""
 
+LOGIC_EPOCH = 1
+"""Version of the formula. Raise it when a bar's content would differ for the same ticks."""
+
+
+class State(StrEnum):
+    """How settled a bar is."""
+
+    PROVISIONAL = "provisional"
+    FINAL = "final"
+    REVISED = "revised"
+
+
+class Cause(StrEnum):
+    """Why a bar was last computed."""
+
+    LIVE = "live"
+    LATE = "late"
+    CORRECTION = "correction"
+    BACKFILL = "backfill"
+
+
+class Change(StrEnum):
+    """How a computed bar stands to the stored one."""
+
+    NEWS = "news"
+    """New, or of other content, or settled now."""
+    NONE = "none"
+    """Same content and state."""
+    OVERTAKEN = "overtaken"
+    """The stored one has other content and a higher revision: it knows more."""
+
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """Open, high, low, close and more of one instrument in one interval [interval_start, interval_end). Source: contracts.md §3, §4."""
+    """Open, high, low, close of one instrument in [interval_start, interval_end). Source: contracts.md §3, §4."""
 
     tenant_id: str = column(pl.String, "Whose data.")
     instrument_id: str = column(pl.String, "The price series.")
@@ -54,3 +92,215 @@ class BarBatch(Batch[Bar]):
     """Many bars. Order means nothing."""
 
     fact = Bar
+
+
+CONTENT = (
+    "open_ts",
+    "close_ts",
+    "open_price",
+    "high_price",
+    "low_price",
+    "close_price",
+    "price_sum",
+    "volume",
+    "notional",
+    "trade_count",
+    "quality_flags",
+    "currency",
+    "unit",
+    "market",
+    "lineage_digest",
+)
+"""What makes two bars of one key the same or not; the rest follows from it or is knowledge about it."""
+
+LABELS = ("tenant_id", "instrument_id", "series", "market", "currency", "unit", "close_ts", "close_price")
+"""What a bar takes over from its last part."""
+
+FINALITY_BITS = 256
+"""Weight of the sum of versions within a revision."""
+
+_EPOCH_WEIGHT = 1 << 104
+_LARGEST_NOTIONAL = 9.9e21
+_UNSCALED = pl.Decimal(38, 0)
+
+
+def weight_of(version: pl.Series) -> pl.Series:
+    """What one tick adds to the upper 120 bits of its bar's revision: the epoch, and its version."""
+    return version.cast(pl.UInt128) + pl.Series([LOGIC_EPOCH * _EPOCH_WEIGHT], dtype=pl.UInt128)
+
+
+def parts_of_bars(bars: BarBatch) -> pl.DataFrame:
+    """Bars of a finer interval as parts of a coarser one; in the order of their starts within a series."""
+    return bars.frame.with_columns(weight=bars.frame["revision"] // FINALITY_BITS).sort("interval_start")
+
+
+def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
+    """
+    Fold parts into bars.
+
+    Args:
+        parts: Ticks or finer bars in the order that decides open and close within each bar. Columns: LABELS, open_ts,
+            open_price, high_price, low_price, price_sum, volume, notional, trade_count, quality_flags, weight,
+            lineage_digest, lineage_partitions.
+        start: First instant of the bar each part belongs to.
+        end: First instant after it.
+
+    Returns:
+        One row a bar: CONTENT, keys, mean_price, vwap, lineage_partitions and `weight`, the epochs and versions summed.
+        Quantities too large for 38 digits are null, and vwap with them.
+    """
+    rows = parts.with_columns(period_code(parts["series"], start).alias("bar"), interval_start=start, interval_end=end).with_row_index("row")
+    bars = rows.group_by("bar", maintain_order=True).agg(
+        pl.col("row").last().alias("last"),
+        pl.col("open_ts", "open_price", "interval_start", "interval_end").first(),
+        pl.col("high_price").max(),
+        pl.col("low_price").min(),
+        pl.col("price_sum", "volume", "notional", "trade_count", "weight", "lineage_digest").sum(),
+        pl.col("volume").count().alias("volumes"),
+        pl.col("notional").count().alias("notionals"),
+        *_sizes(rows),
+    )
+    bars = bars.with_columns(
+        *parts.select(LABELS)[bars["last"]].get_columns(),
+        volume=pl.when(pl.col("volumes") > 0).then("volume"),
+        notional=pl.when((pl.col("volumes") == pl.col("notionals")) & (pl.col("volumes") > 0) & _fits(bars)).then("notional"),
+        quality_flags=_united(rows, "quality_flags", bars["bar"]),
+        lineage_partitions=_lineage(rows, bars["bar"]),
+    )
+    return bars.with_columns(
+        mean_price(pl.col("price_sum"), pl.col("trade_count")).cast(PRICE).alias("mean_price"),
+        vwap(pl.col("notional"), pl.col("volume")).alias("vwap"),
+    )
+
+
+def mean_price(price_sum: pl.Expr, trade_count: pl.Expr) -> pl.Expr:
+    """
+    The mean of a bar's prices.
+
+    Args:
+        price_sum: Exact sum of prices.
+        trade_count: Distinct ticks, at least 1.
+
+    Returns:
+        Decimals divide to 8 places, half-even.
+    """
+    return price_sum / trade_count
+
+
+def vwap(notional: pl.Expr, volume: pl.Expr) -> pl.Expr:
+    """
+    The volume-weighted average price, rounded once: 16 places over 8 places leaves 8.
+
+    Args:
+        notional: NOTIONAL; may be null.
+        volume: PRICE_SUM; may be null.
+
+    Returns:
+        PRICE; null where volume is null or not positive, or the quotient has more than ten digits before the point.
+    """
+    divisor = pl.when(volume > 0).then(volume.to_physical().cast(_UNSCALED))
+    units = notional.to_physical().cast(_UNSCALED) / divisor
+    return (units * pl.lit(Decimal("1E-8"), dtype=PRICE_SUM)).cast(PRICE, strict=False)
+
+
+def notional(price: pl.Series, volume: pl.Series) -> pl.Series:
+    """
+    Price times volume, exactly.
+
+    Args:
+        price: PRICE.
+        volume: PRICE; may be null.
+
+    Returns:
+        NOTIONAL; null where volume is.
+    """
+    units = price.to_physical() * volume.to_physical()
+    return (units.cast(_UNSCALED) * pl.Series([Decimal("1E-16")], dtype=NOTIONAL)).alias("notional")
+
+
+def revision(weight: pl.Expr, state: pl.Expr) -> pl.Expr:
+    """
+    The revision of a bar.
+
+    Args:
+        weight: Sum of its parts' weights (epochs and versions), UInt128.
+        state: One of State.
+
+    Returns:
+        UInt128; finality is 0 for provisional, 1 for final and revised.
+    """
+    finality = (state != State.PROVISIONAL).cast(pl.UInt128)
+    return weight * FINALITY_BITS + finality
+
+
+def _united(parts: pl.DataFrame, flags: str, bars: pl.Series) -> pl.Series:
+    """Union of the parts' flags. Few parts have any, and a bitwise aggregate costs more than all others together."""
+    flagged = parts.select("bar", flags).filter(pl.col(flags) != 0)
+    if not flagged.height:
+        return pl.Series(flags, [0], dtype=pl.UInt32).new_from_index(0, len(bars))
+    union = flagged.group_by("bar").agg(pl.col(flags).bitwise_or())
+    return bars.to_frame("bar").join(union, on="bar", how="left", maintain_order="left")[flags].fill_null(0)
+
+
+def _sizes(parts: pl.DataFrame) -> list[pl.Expr]:
+    """How large notionals could get, as floats, where they could outgrow 38 digits: decimal sums wrap silently."""
+    largest = parts["notional"].abs().max()
+    if largest is None or float(largest) * parts.height < _LARGEST_NOTIONAL:
+        return []
+    return [pl.col("notional").cast(pl.Float64).abs().sum().alias("size")]
+
+
+def _fits(bars: pl.DataFrame) -> pl.Expr:
+    return pl.col("size") < _LARGEST_NOTIONAL if "size" in bars.columns else pl.lit(True)
+
+
+def _lineage(parts: pl.DataFrame, bars: pl.Series) -> pl.Series:
+    """Lowest and highest raw offset of each raw partition among a bar's parts."""
+    origins = parts.select("bar", "lineage_partitions").explode("lineage_partitions").unnest("lineage_partitions")
+    ranges = origins.group_by("bar", "partition").agg(pl.col("first_offset").min(), pl.col("last_offset").max())
+    lists = ranges.sort("bar", "partition").group_by("bar", maintain_order=True).agg(
+        pl.struct("partition", "first_offset", "last_offset").alias("lineage_partitions")
+    )
+    return bars.to_frame("bar").join(lists, on="bar", how="left", maintain_order="left")["lineage_partitions"]
+
+
+def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatch, pl.Series]:
+    """
+    Decide state, reason and revision of computed bars beside what is stored of them.
+
+    Equal content keeps the stored reason, and the stored state unless that was provisional. Other content of a
+    bar that was settled before makes it revised.
+
+    Args:
+        bars: What `fold` returned, with `closed` (its window is sealed, or is about to be) and `cause`.
+        interval: Name of the interval.
+        stored: What the table holds of these bars, read just before.
+
+    Returns:
+        The bars to store, and how each stands to its stored row: one of Change, as text.
+    """
+    held = stored.frame.select("series", "interval_start", "state", "reason", "revision", *CONTENT)
+    both = bars.join(held, on=["series", "interval_start"], how="left", suffix="_held", maintain_order="left")
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT) & pl.col("state").is_not_null()
+    was_settled = pl.col("state").is_in([State.FINAL, State.REVISED])
+    both = both.with_columns(same=same).with_columns(
+        settled=pl.when(pl.col("same") & was_settled)
+        .then("state")
+        .when(~pl.col("closed"))
+        .then(pl.lit(State.PROVISIONAL))
+        .when(was_settled)
+        .then(pl.lit(State.REVISED))
+        .otherwise(pl.lit(State.FINAL)),
+        cause=pl.when("same").then("reason").otherwise("cause"),
+    )
+    both = both.with_columns(revised=revision(pl.col("weight"), pl.col("settled")))
+    change = both.select(
+        pl.when(pl.col("same") & (pl.col("settled") == pl.col("state")))
+        .then(pl.lit(Change.NONE))
+        .when((pl.col("revision") > pl.col("revised")) & ~pl.col("same"))
+        .then(pl.lit(Change.OVERTAKEN))
+        .otherwise(pl.lit(Change.NEWS))
+        .alias("change")
+    ).to_series()
+    settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
+    return BarBatch(settled.select(BarBatch.schema.keys())), change

@@ -1,12 +1,35 @@
-"""Watermarks and seals: when a window closes, and what is late. (to come)"""
+"""
+Watermarks and seals: when a window closes, and what is late.
 
+A *feed* (a source within a tenant and a partition) speaks of ever later instants. Its **watermark** is the highest
+instant it has spoken of, less the lateness its policy allows; it rises row by row, so nothing depends on how rows
+were batched, and it lives in memory only. A window closes when the watermark of the feed of any of its ticks reaches
+its end; with it close all earlier windows of its instrument.
+
+An instrument's **seal** is the end up to which its windows are closed. It is durable, and it alone decides what is
+late: a tick is late when its window ends at or before the seal, whatever any watermark says now. A watermark that
+dies with its process can't, else a restart would find other ticks late than the run before it.
+
+Within a batch this is computed without a loop: each tick tells at which row its feed's watermark reaches the end of
+its window; the least of them within a window, and within all later windows of the instrument, is the row at which
+the window closes. Ticks that are late themselves may take part: their windows are closed already, and change no minimum.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
 import polars as pl
 
 from domain.batch import INSTANT, Batch, column
+from domain.gold.interval import MINUTES
 from domain.identity import SERIES
+
+NEVER = 1 << 30
+"""A row after every row of a batch."""
+
+_FEED = pl.Series([1 << 64], dtype=pl.Int128)
+_AFTER_1970 = pl.Series([1 << 60], dtype=pl.Int128)
 
 
 @attrs.frozen(kw_only=True)
@@ -24,3 +47,130 @@ class Seals(Batch[Seal]):
     """Seals of many instruments."""
 
     fact = Seal
+
+
+@attrs.frozen
+class SealBook:
+    """Seals by series, for quick lookup. Missing: nothing of the instrument is closed."""
+
+    _until: pl.Series = attrs.field(factory=lambda: pl.Series([], dtype=pl.Int64))
+
+    def until(self, series: pl.Series) -> pl.Series:
+        """The seal of each series in µs since 1970, -1 where it has none."""
+        known = self._covering(series)
+        return known.gather(series.to_physical()).alias("seal")
+
+    def raised(self, series: pl.Series, until_us: pl.Series) -> "SealBook":
+        """These seals too; a seal never falls. Each series at most once."""
+        known = self._covering(series).clone()
+        codes = series.to_physical()
+        higher = pl.DataFrame({"a": known.gather(codes), "b": until_us}).max_horizontal()
+        return SealBook(known.scatter(codes, higher))
+
+    def _covering(self, series: pl.Series) -> pl.Series:
+        highest = series.to_physical().max()
+        missing = (-1 if highest is None else int(highest)) + 1 - len(self._until)
+        if missing <= 0:
+            return self._until
+        # Grown by half as much again, so that growing stays rare.
+        room = pl.Series([-1], dtype=pl.Int64).new_from_index(0, missing + len(self._until) // 2)
+        return pl.concat([self._until, room])
+
+
+@attrs.frozen
+class Mark:
+    """A feed's watermark, and when it was last heard."""
+
+    watermark_us: int
+    heard_at_s: float
+    """Monotonic seconds."""
+    lateness_us: int
+    idle_s: float
+
+
+@attrs.frozen
+class Timeline:
+    """How the watermarks of the feeds of one batch rise, row by row."""
+
+    feeds: pl.Series
+    """Their codes, ascending."""
+    _marks: pl.Series
+    """Feed number and watermark in one ascending integer, so that one search answers for all feeds."""
+    _rows: pl.Series
+    _ends: pl.Series
+
+    @classmethod
+    def of(cls, feed: pl.Series, ts_us: pl.Series, marks: Mapping[int, Mark]) -> "Timeline":
+        """
+        Let feeds speak.
+
+        Args:
+            feed: Feed code of each row, in order of arrival.
+            ts_us: The instant each row speaks of.
+            marks: What is known of the feeds, at least of those that speak here, from before.
+        """
+        feeds = feed.unique().sort()
+        number = feeds.search_sorted(feed).cast(pl.Int64)
+        lateness = pl.Series([marks[code].lateness_us for code in feeds], dtype=pl.Int64)
+        before = pl.Series([marks[code].watermark_us for code in feeds], dtype=pl.Int64)
+        numbers = pl.concat([pl.int_range(len(feeds), eager=True), number])
+        rows = pl.concat([pl.Series([-1], dtype=pl.Int64).new_from_index(0, len(feeds)), pl.int_range(len(feed), eager=True)])
+        levels = pl.concat([before, ts_us - lateness.gather(number)])
+        order = (numbers * (len(feed) + 1) + rows + 1).arg_sort()
+        rising = _mark(numbers, levels).gather(order).cum_max()
+        ends = rising.search_sorted((pl.int_range(1, len(feeds) + 1, eager=True).cast(pl.Int128)) * _FEED)
+        return cls(feeds, rising, rows.gather(order), ends)
+
+    def watermarks(self) -> list[int]:
+        """Each feed's watermark after the last row, in µs, in the order of `feeds`."""
+        numbers = pl.int_range(len(self.feeds), eager=True).cast(pl.Int128)
+        return (self._marks.gather(self._ends - 1) - numbers * _FEED - _AFTER_1970).to_list()
+
+    def reaches(self, feed: pl.Series, instant_us: pl.Series) -> pl.Series:
+        """The row at which each feed's watermark reaches each instant: -1 before the first, NEVER where it does not."""
+        number = self.feeds.search_sorted(feed).cast(pl.Int64).clip(0, len(self.feeds) - 1)
+        spoke = self.feeds.gather(number) == feed
+        found = self._marks.search_sorted(_mark(number, instant_us), side="left")
+        reached = spoke & (found < self._ends.gather(number))
+        row = self._rows.gather(found.clip(0, len(self._rows) - 1))
+        return row.zip_with(reached, pl.Series([NEVER], dtype=pl.Int64)).alias("reached")
+
+
+def _mark(number: pl.Series, level_us: pl.Series) -> pl.Series:
+    return number.cast(pl.Int128) * _FEED + level_us.cast(pl.Int128) + _AFTER_1970
+
+
+def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.DataFrame:
+    """
+    At which row each window closes.
+
+    Args:
+        window: Window of each tick: the period code of its start.
+        row: At which row the tick arrived; -1 for one of an earlier batch.
+        reached: At which row its feed's watermark reaches the window's end, NEVER where it does not.
+
+    Returns:
+        `window`, ascending, and `closes`: the row, NEVER for one that stays open.
+    """
+    ticks = pl.DataFrame({"window": window, "closes": pl.DataFrame({"row": row, "reached": reached}).max_horizontal()})
+    windows = ticks.group_by("window").agg(pl.col("closes").min()).sort("window", descending=True)
+    # Windows descend, so the series code of the composite only falls: its running minimum starts anew at each series.
+    floor = windows["window"] // MINUTES * (1 << 31)
+    closes = (floor + windows["closes"]).cum_min() - floor
+    return pl.DataFrame({"window": windows["window"], "closes": closes}).reverse()
+
+
+def feed_code(partition: pl.Series, tenant_id: pl.Series, source_id: pl.Series) -> pl.Series:
+    """One integer a feed, stable within the process."""
+    source = source_id.cast(pl.Categorical(_SOURCES)).to_physical().cast(pl.Int64)
+    tenant = tenant_id.cast(pl.Categorical(_TENANTS)).to_physical().cast(pl.Int64)
+    return (source * (1 << 32) + tenant * (1 << 12) + partition).alias("feed")
+
+
+_SOURCES = pl.Categories("sources")
+_TENANTS = pl.Categories("tenants")
+
+
+def partition_of(feed: int) -> int:
+    """The partition in a feed code."""
+    return feed % (1 << 12)

@@ -1,13 +1,25 @@
-"""The latest price of each instrument: the maximum of its ticks by (ts, source_seq, version, source). It never moves back."""
+"""
+The latest price of each instrument: the maximum of its ticks by (ts, source_seq, version, source). It never moves back.
 
+The order is carried as `rank`, a text that compares as the order does, so that a table, a cache and a reader agree on
+which of two prices is the later one. A price's *content* is what a reader would notice: a repeat has the same content
+under a higher version.
+
+Source: contracts.md §2, order and version; design.md §2 and §4, project.
+"""
+
+import struct
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 import attrs
 import polars as pl
 
 from domain.batch import INSTANT, PRICE, Batch, column
-from domain.identity import SERIES
+from domain.gold.taxonomy import EnrichedTicks
+from domain.identity import SERIES, text_hashes
+from domain.silver.quality import RECORD_FLAGS, Flag
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +41,9 @@ class LatestPrice:
     unit: str = column(pl.String, "Unit of quantity; empty where unknown.")
     metadata: str = column(pl.String, "Further facts as a JSON object of strings.")
     updated_at: datetime = column(INSTANT, "When this row was made.")
-    rank: str = column(pl.String, "ts, source_seq, version, source hash as 64 hexadecimal digits; compares as the order does.")
+    rank: str = column(
+        pl.String, "ts, source_seq, version, source hash as 64 hexadecimal digits; compares as the order does."
+    )
     series: str = column(SERIES, "tenant_id|instrument_id.", stored=False)
 
 
@@ -37,3 +51,126 @@ class LatestPrices(Batch[LatestPrice]):
     """Last known prices, one row an instrument."""
 
     fact = LatestPrice
+
+
+CONTENT = ("market", "symbol", "ts", "price", "volume", "quality_flags", "source_id", "source_seq", "currency", "unit")
+"""What a reader would notice. Version, metadata and stamps are left out: a repeat changes only those."""
+
+
+def eligible(quality_flags: pl.Series) -> pl.Series:
+    """
+    Whether a tick may be a latest price: one from beyond its feed's horizon would hold its place until then.
+
+    Args:
+        quality_flags: Flags per tick as a bitmask.
+
+    Source: contracts.md §1, odd input, TS_FUTURE.
+    """
+    return (quality_flags & int(Flag.TS_FUTURE)) == 0
+
+
+def rank_of(ts: pl.Series, source_seq: pl.Series, version: pl.Series, source: pl.Series) -> pl.Series:
+    """
+    The order of ticks as text: each part in 16 hexadecimal digits, the most significant first.
+
+    Args:
+        ts: INSTANT, from 1970 on.
+        source_seq: The source's sequence.
+        version: Version of the tick.
+        source: Order of its source (`identity.text_hashes`).
+
+    Returns:
+        64 digits a row.
+    """
+    parts = (ts.to_physical(), source_seq, version, source)
+    packed = struct.pack(f">{4 * len(ts)}Q", *chain.from_iterable(zip(*parts, strict=True))).hex()
+    return pl.Series("rank", [packed[at : at + 64] for at in range(0, len(packed), 64)], dtype=pl.String)
+
+
+def latest_of(ticks: EnrichedTicks, made_at: datetime) -> LatestPrices:
+    """
+    The latest of these ticks of each series; series without an eligible tick are left out.
+
+    Args:
+        ticks: In any order, repeats included.
+        made_at: Stamp of the rows.
+    """
+    frame = ticks.frame
+    may = eligible(frame["quality_flags"])
+    frame = frame if may.all() else frame.filter(may)
+    last = frame.select(name for name in LatestPrices.schema if name in frame.columns)[_last(frame)]
+    rank = rank_of(last["ts"], last["source_seq"], last["version"], text_hashes(last["source_id"]))
+    return LatestPrices(
+        last.select(
+            *last.columns[: last.columns.index("series")],
+            pl.lit(made_at, dtype=INSTANT).alias("updated_at"),
+            rank,
+            "series",
+        ).with_columns(pl.col("quality_flags") & int(RECORD_FLAGS))
+    )
+
+
+def _last(frame: pl.DataFrame) -> pl.Series:
+    """Positions of the last tick of each series. Most batches are decided by time alone; only ties are sorted."""
+    code = frame["series"].to_physical()
+    newest = frame.select(pl.arg_where(pl.col("ts") == pl.col("ts").max().over(code))).to_series()
+    code = code.gather(newest)
+    if not code.is_duplicated().any():
+        return newest
+    tied = frame.select("source_seq", "version", "source_id")[newest]
+    order = tied.select(pl.arg_sort_by(tied["source_seq"], tied["version"], text_hashes(tied["source_id"]))).to_series()
+    return newest.gather(order).filter(code.gather(order).is_last_distinct())
+
+
+def content_digest(prices: LatestPrices) -> pl.Series:
+    """Sixty-four bits a row that tell one content from another; comparable within a process."""
+    return prices.frame.select(CONTENT).hash_rows()
+
+
+@attrs.frozen(eq=False)
+class Standing:
+    """How candidates for the latest price stand against what is stored, row by row of the candidates."""
+
+    prices: LatestPrices
+    """The higher of both, a row a candidate, in their order."""
+    risen: pl.Series
+    """The candidate is higher than what is stored, or nothing is."""
+    outranked: pl.Series
+    """What is stored is higher."""
+    repeated: pl.Series
+    """What is stored has the candidate's content."""
+
+    @classmethod
+    def of(cls, candidates: LatestPrices, stored: LatestPrices) -> "Standing":
+        """
+        Compare.
+
+        Args:
+            candidates: One row a series.
+            stored: What the table holds of these series; one row a series, in any order.
+        """
+        own, other = candidates.frame, stored.frame
+        rows = other.select("series").with_row_index("row")
+        row = own.select("series").join(rows, on="series", how="left", maintain_order="left")["row"]
+        rank = other["rank"].gather(row)
+        outranked = (rank > own["rank"]).fill_null(value=False)
+        return cls(
+            prices=_chosen(own, other, row, outranked),
+            risen=(rank < own["rank"]).fill_null(value=True),
+            outranked=outranked,
+            repeated=_same_content(own, other, row),
+        )
+
+
+def _chosen(own: pl.DataFrame, other: pl.DataFrame, row: pl.Series, outranked: pl.Series) -> LatestPrices:
+    if not outranked.any():
+        return LatestPrices(own)
+    at = pl.int_range(own.height, dtype=pl.UInt32, eager=True)
+    return LatestPrices(pl.concat([own, other])[(row + own.height).zip_with(outranked, at)])
+
+
+def _same_content(own: pl.DataFrame, other: pl.DataFrame, row: pl.Series) -> pl.Series:
+    same = row.is_not_null()
+    for name in CONTENT:
+        same = same & own[name].eq_missing(other[name].gather(row))
+    return same

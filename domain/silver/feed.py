@@ -6,10 +6,16 @@ the end of an interval, how long that interval is, how far ahead it may speak, a
 Source: contracts.md §1, feeds; data/README.md, conventions of the feeds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import product
 
 import attrs
+
+from domain.errors import DomainError
+
+Scope = tuple[str, str, str]
+"""Market, data type, run; `*` for any."""
 
 UTC = "UTC"
 FIXED_EST = "Etc/GMT+5"
@@ -51,28 +57,48 @@ class FeedPolicy:
     assumed: bool = False
     """The run is unknown: ticks are flagged FEED_POLICY_ASSUMED."""
 
+    def __attrs_post_init__(self) -> None:
+        if self.label is Label.END and self.interval_s is None:
+            raise DomainError(f"{self.market} {self.data_type} {self.market_run}: an end label needs interval_s")
+
+
+UNKNOWN_FEED = FeedPolicy(
+    market=ANY, data_type=ANY, horizon_s=691_200, lateness_s=7_200, idle_s=7_200, assumed=True
+)
+"""How a feed is read that no policy speaks of: labels name starts in UTC, and its windows are patient."""
+
 
 @attrs.frozen
 class FeedPolicies:
-    """All feed policies. The most specific match counts: exact run before any, exact type before any, exact market before any."""
+    """
+    All feed policies. Of those that match the most specific counts: one that names the run before any that doesn't,
+    then one that names the type, then one that names the market.
+    """
 
     policies: tuple[FeedPolicy, ...] = attrs.field(converter=tuple)
+    _by_scope: Mapping[Scope, FeedPolicy] = attrs.field(init=False, repr=False, eq=False)
+
+    @_by_scope.default
+    def _index(self) -> Mapping[Scope, FeedPolicy]:
+        scopes = {(policy.market, policy.data_type, policy.market_run): policy for policy in self.policies}
+        if len(scopes) < len(self.policies):
+            raise DomainError(f"{len(self.policies) - len(scopes)} feed policies speak of a feed another one has")
+        return scopes
 
     @classmethod
     def of(cls, policies: Iterable[FeedPolicy]) -> "FeedPolicies":
-        """All feed policies, in any order."""
+        """
+        All feed policies, in any order.
+
+        Raises:
+            DomainError: Two of them speak of the same market, type and run.
+        """
         return cls(tuple(policies))
 
     def find(self, market: str, data_type: str, market_run: str) -> FeedPolicy | None:
         """The policy that speaks most specifically of this feed; None where none does."""
-        asked = (market, data_type, market_run)
-        matching = [
-            policy
-            for policy in self.policies
-            if all(own in (ANY, wanted) for own, wanted in zip(_scope(policy), asked, strict=True))
-        ]
-        return max(matching, key=lambda policy: [own != ANY for own in _scope(policy)], default=None)
-
-
-def _scope(policy: FeedPolicy) -> tuple[str, str, str]:
-    return policy.market, policy.data_type, policy.market_run
+        for run, kind, venue in product((market_run, ANY), (data_type, ANY), (market, ANY)):
+            policy = self._by_scope.get((venue, kind, run))
+            if policy is not None:
+                return policy
+        return None

@@ -1,0 +1,69 @@
+# Everything one does with this repository. `make` alone lists it.
+
+PYTHON ?= python3.11
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed-from-lock
+SERVICE ?=
+PYTEST_ARGS ?=
+
+# What `make test SERVICE=…` selects: a service's tests by the words in their paths and names.
+TESTS_normalization := normaliz or decod or market or silver or bronze
+TESTS_enrichment := enrich or taxonomy or catalog
+TESTS_aggregation := aggregat or bar or watermark or seal or recompute
+TESTS_projection := project or latest or served
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test coverage lint format validate bench lock clean
+
+help:  ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  SERVICE is normalization, enrichment, aggregation or projection; for run also all_in_one."
+
+install: $(READY)  ## Make .venv what requirements.lock says; quick when it is already
+
+$(READY): requirements.lock Makefile
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(VENV) is not Python 3.11: remove it and run make install again." >&2; exit 1; }
+	test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = "$(UV_VERSION)" || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@touch $@
+
+demo: install  ## Run the whole refinery on a feed of its own making; Ctrl-C stops it
+	$(BIN)/python -m entrypoints.all_in_one --demo $(ARGS)
+
+run: install  ## Run one service: make run SERVICE=all_in_one ARGS="--input FILE --once --export DIR"
+	@test -f "entrypoints/$(or $(SERVICE),all_in_one).py" || { echo "There is no service '$(SERVICE)' to run on its own here; SERVICE=all_in_one runs every stage in one process." >&2; exit 2; }
+	$(BIN)/python -m entrypoints.$(or $(SERVICE),all_in_one) $(ARGS)
+
+test: install  ## Run the suite, or one service's part of it: make test SERVICE=aggregation
+	@test -z "$(SERVICE)" || test -n "$(TESTS_$(SERVICE))" || { echo "SERVICE must be normalization, enrichment, aggregation or projection, not '$(SERVICE)'." >&2; exit 2; }
+	$(BIN)/python -m pytest $(if $(SERVICE),-k "$(TESTS_$(SERVICE))") $(PYTEST_ARGS)
+
+coverage: install  ## Run the suite and hold its branch coverage to 100 % of the core and 90 % of all
+	$(BIN)/coverage erase
+	$(MAKE) test SERVICE= PYTEST_ARGS="--cov --cov-report= $(PYTEST_ARGS)"
+	$(BIN)/coverage report --include='domain/*,application/*' --fail-under=100
+	$(BIN)/coverage report --fail-under=90
+
+lint: install  ## Check style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: install  ## Format the code and fix what can be fixed mechanically
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+validate: lint test  ## Everything a commit needs: lint and test
+
+bench: install  ## Measure speed and memory; prints numbers, asserts none
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.performance.bench $(ARGS)
+
+lock: install  ## Renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --all-extras --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
+
+clean:  ## Remove what the commands above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov out

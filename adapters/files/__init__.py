@@ -1,0 +1,1 @@
+"""Files: raw messages as JSON lines, tables as parquet."""

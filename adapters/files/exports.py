@@ -1,0 +1,46 @@
+"""Tables as parquet files, and a summary, in a folder that is written aside and put in place whole."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from adapters.wire.table_rows import to_stored
+
+
+def write_folder(folder: Path, tables: Mapping[str, tuple[pl.DataFrame, type]], outcomes: pl.DataFrame, summary: Any) -> None:
+    """
+    This will write NAME.parquet for each table, outcomes.parquet and summary.json into a folder.
+
+    Everything is written into a folder beside it first and renamed, so a reader finds all of an export or none of it.
+    An earlier export in its place is replaced.
+
+    Args:
+        folder: Where to; its parents are made.
+        tables: By name: the final rows of a table and the fact they declare.
+        outcomes: One row a raw message.
+        summary: What is written as summary.json.
+
+    Raises:
+        OSError: The folder can't be written; what stood there before still stands.
+    """
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    for name, (rows, fact) in tables.items():
+        to_stored(rows, fact).write_parquet(aside / f"{name}.parquet")
+    outcomes.write_parquet(aside / "outcomes.parquet")
+    (aside / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    _put_in_place(aside, folder)
+
+
+def _put_in_place(aside: Path, folder: Path) -> None:
+    before = folder.with_name(f".{folder.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
+    aside.rename(folder)
+    shutil.rmtree(before, ignore_errors=True)

@@ -1,0 +1,332 @@
+"""
+CAISO: OASIS rows, of which four or five make one price.
+
+A row states one component (LMP_TYPE) of one point (node, run, interval). Rows come in any order; those of one point are
+joined before anything is said about it. The column with the value is MW, whatever its name suggests; other versions of
+the report call it VALUE or PRC. `clearing_price` of the metadata is the energy component, not the price.
+Source: contracts.md §1, variant A; conventions.md §1.2.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import polars as pl
+
+from adapters.markets.columns import FastColumns, is_no_name, portions
+from adapters.markets.reading import FastReading, Reading, lower, upper
+from adapters.markets.venue import refuse_other_market
+from adapters.markets.wrapper import contradicts, message_type, raw_text, same_number, sequence_text, text_in
+from adapters.wire.exact_json import Members, is_integer, name_of, read_text, text_of
+from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
+from adapters.wire.typed_json import COUNT, TEXT, UNSURE, Unsure, list_of, reader_of, record
+from adapters.wire.unreadable import Unreadable
+from domain.bronze.raw_event import RawPrice, Refusal
+from domain.errors import Reason
+from domain.silver.quality import Flag
+
+MARKET = "caiso"
+DATA_TYPE = "lmp"
+CURRENCY = "USD"
+UNIT = "MWh"
+
+PRICE = "LMP"
+COLUMNS: Mapping[str, str] = {
+    PRICE: "price",
+    "MCE": "energy_price",
+    "MCC": "congestion_price",
+    "MCL": "loss_price",
+    "MGHG": "greenhouse_gas_price",
+}
+"""Column of RawPrice by LMP_TYPE."""
+
+VALUE_COLUMNS = ("MW", "VALUE", "PRC")
+SUMMARIES: Mapping[str, str] = {
+    "price": PRICE,
+    "clearing_price": "MCE",
+    "congestion_price": "MCC",
+    "loss_price": "MCL",
+}
+"""LMP_TYPE by the name the metadata gives its value."""
+
+ROW: Mapping[str, Any] = dict.fromkeys(
+    (
+        "NODE",
+        "MARKET_RUN_ID",
+        "INTERVALSTARTTIME_GMT",
+        "INTERVALENDTIME_GMT",
+        "LMP_TYPE",
+        *VALUE_COLUMNS,
+        "OPR_DT",
+        "OPR_HR",
+        "OPR_INTERVAL",
+        "NODE_ID",
+        "NODE_ID_XML",
+        "XML_DATA_ITEM",
+        "PNODE_RESMRID",
+        "GRP_TYPE",
+        "POS",
+        "GROUP",
+    ),
+    TEXT,
+)
+METADATA: Mapping[str, Any] = dict.fromkeys(
+    (
+        *SUMMARIES,
+        "delivery_location",
+        "timestamp",
+        "delivery_date",
+        "delivery_hour",
+        "currency",
+        "unit",
+        "price_unit",
+        "timezone",
+        "data_type",
+        "market_id",
+        "transformation_timestamp",
+    ),
+    TEXT,
+)
+
+
+@attrs.frozen
+class Place:
+    """What one price is for: a node, a run and an interval, as the rows state them."""
+
+    node: Any
+    run: Any
+    start: Any
+    end: Any
+
+
+@attrs.define
+class Point:
+    """The rows of one place, joined."""
+
+    place: Place
+    values: dict[str, Any] = attrs.field(factory=dict)
+    """By LMP_TYPE."""
+    conflicting: bool = False
+    """Two rows of one type said different things."""
+
+    def add(self, row: Members) -> None:
+        """Join one more row; of two of one type the last counts."""
+        kind, value = row.get("LMP_TYPE"), value_of(row)
+        if not isinstance(kind, str):
+            return
+        if kind in self.values:
+            earlier = text_of(self.values[kind]), text_of(value)
+            self.conflicting |= earlier[0] != earlier[1] and not same_number(*earlier)
+        self.values[kind] = value
+
+
+def value_of(row: Members) -> Any:
+    """Return the value of a row: the first of its value columns that holds something."""
+    return next((row[column] for column in VALUE_COLUMNS if row.get(column) not in (None, "")), row.get(VALUE_COLUMNS[0]))
+
+
+class CaisoRows:
+    """Reads the messages of CAISO's topic. A TopicReader."""
+
+    def __init__(self) -> None:
+        self._decode = reader_of(_message_type)
+        self._decode_rows = reader_of(lambda strict: list_of(record("caiso_row", ROW, strict=strict)))
+
+    def read(self, event: int, message: Members) -> Reading:
+        """Read one message exactly: a price per point, numbered as they first appear. Raises Unreadable."""
+        payload = read_payload(message)
+        refuse_other_market(payload.get("market"), MARKET)
+        if "raw_payload" not in payload and "data_type" in payload:
+            raise Unreadable(Reason.UNKNOWN_DATA_TYPE, "data_type", f"{payload['data_type']!r:.80} is no type of {MARKET}")
+        envelope = read_envelope(message)
+        points = _points(read_text(raw_text(payload)))
+        metadata = payload.get("metadata")
+        summary = _Summary.of(metadata if isinstance(metadata, dict) else {}, points)
+        prices, refusals = [], []
+        for index, point in enumerate(points):
+            try:
+                prices.append(_price(event, index, point, payload, envelope, contradicted=summary.contradicts(point)))
+            except Unreadable as refused:
+                refusals.append(Refusal(event=event, index=index, reason=refused.reason, field=refused.field, message=refused.message))
+        return Reading(prices=prices, refusals=refusals)
+
+    def read_fast(self, values: Sequence[bytes | None], events: Sequence[int]) -> FastReading:
+        """Read many messages, leaving out those it is not sure of, and all that speak of several points."""
+        unsure: list[int] = []
+        taken = FastColumns(_TAKEN)
+        decode, decode_rows = self._decode, self._decode_rows
+        for portion in portions(events):
+            rows: list[Any] = []
+            for event in portion:
+                try:
+                    message = decode(values[event])  # type: ignore[arg-type]
+                    payload = message.payload
+                    components = _one_point(decode_rows(text_in(payload)), payload.metadata)
+                except UNSURE:
+                    unsure.append(event)
+                    continue
+                rows += (event, message.event_id, message.trace_id, message.tenant_id)
+                rows += (payload.source_system or message.producer, message.ingested_at, payload.market, payload.sequence)
+                rows += components
+            if rows:
+                taken.take(rows)
+        if not taken:
+            return FastReading(prices=(), unsure=unsure)
+        frame, dropped = _prices(taken)
+        return FastReading(prices=[frame], unsure=sorted(unsure + dropped))
+
+
+_TAKEN: Mapping[str, Any] = {
+    "market": TEXT,
+    "source_seq": COUNT,
+    **dict.fromkeys(("node", "run", "time", "end_time", *COLUMNS.values()), TEXT),
+}
+
+
+def _prices(taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
+    taken.checked("market", lambda market: market is None or lower(market) != MARKET)
+    nodes = taken.checked("node", is_no_name).fill_null("")
+    runs = taken.translated("run", is_no_name, lambda run: upper(run or ""))
+    return taken.prices(
+        {
+            **{name: taken.column(name) for name in ("time", "end_time", *COLUMNS.values())},
+            "market": upper(MARKET),
+            "data_type": DATA_TYPE,
+            "market_run": runs,
+            "name": f"{upper(MARKET)}.LMP." + runs + "." + nodes,
+            "symbol": nodes,
+            "source_id": taken.translated("run", is_no_name, lambda run: f"{MARKET}.{DATA_TYPE}.{lower(run or '')}"),
+            "source_seq": taken.column("source_seq").cast(pl.String),
+            "currency": CURRENCY,
+            "unit": UNIT,
+        }
+    )
+
+
+def _message_type(strict: bool) -> Any:
+    return message_type(MARKET, record("caiso_metadata", METADATA, strict=strict), strict=strict)
+
+
+def _one_point(rows: Sequence[Any], summary: Any) -> tuple[str | None, ...]:
+    """
+    Join the rows of one point.
+
+    Returns:
+        Node, run, start, end and the values, in the order of `COLUMNS`.
+
+    Raises:
+        Unsure: The rows are of several points, or something asks for a closer look.
+    """
+    if not rows:
+        raise Unsure
+    first = rows[0]
+    node, run, start, end = first.NODE, first.MARKET_RUN_ID, first.INTERVALSTARTTIME_GMT, first.INTERVALENDTIME_GMT
+    values = {}
+    for row in rows:
+        if row.NODE != node or row.INTERVALSTARTTIME_GMT != start or row.INTERVALENDTIME_GMT != end or row.MARKET_RUN_ID != run:
+            raise Unsure
+        values[row.LMP_TYPE] = row.MW or row.VALUE or row.PRC
+    price, value = values.get(PRICE), values.get
+    if price is None or len(values) != len(rows) or not all(values.values()):
+        raise Unsure
+    energy, congestion, loss = value("MCE"), value("MCC"), value("MCL")
+    if summary is not None and (
+        summary.delivery_location != node
+        or summary.timestamp != end
+        or (summary.price != price and contradicts(summary.price, price))
+        or (summary.clearing_price != energy and contradicts(summary.clearing_price, energy))
+        or (summary.congestion_price != congestion and contradicts(summary.congestion_price, congestion))
+        or (summary.loss_price != loss and contradicts(summary.loss_price, loss))
+    ):
+        raise Unsure
+    return node, run, start, end, price, energy, congestion, loss, value("MGHG")
+
+
+def _points(rows: Any) -> list[Point]:
+    if not isinstance(rows, list) or not rows:
+        raise Unreadable(Reason.BAD_SHAPE, "raw_payload", "raw_payload is no list with rows")
+    points: dict[Any, Point] = {}
+    for position, row in enumerate(rows):
+        if not isinstance(row, dict):
+            points[position] = Point(Place(None, None, None, None))
+            continue
+        place = Place(*(_hashable(row.get(column)) for column in list(ROW)[:4]))
+        points.setdefault(place, Point(place)).add(row)
+    return list(points.values())
+
+
+def _hashable(value: Any) -> Any:
+    return text_of(value) if isinstance(value, list | dict) else value
+
+
+def _price(event: int, index: int, point: Point, payload: Members, envelope: RawEnvelope, *, contradicted: bool) -> RawPrice:
+    place = point.place
+    node = name_of(place.node, "NODE")
+    run = "" if place.run in (None, "") else upper(name_of(place.run, "MARKET_RUN_ID"))
+    if PRICE not in point.values:
+        raise Unreadable(Reason.MISSING_PRICE, PRICE, "components only, no LMP row")
+    return RawPrice(
+        event=event,
+        index=index,
+        tenant_id=envelope.tenant_id,
+        market=upper(MARKET),
+        data_type=DATA_TYPE,
+        market_run=run,
+        name=".".join(filter(None, (upper(MARKET), "LMP", run, node))),
+        symbol=node,
+        source_id=".".join(filter(None, (MARKET, DATA_TYPE, lower(run)))),
+        source_seq=sequence_text(payload.get("sequence")),
+        time=text_of(place.start),
+        time_is_number=is_integer(place.start),
+        end_time=text_of(place.end),
+        **{column: text_of(point.values.get(kind)) for kind, column in COLUMNS.items()},
+        currency=CURRENCY,
+        unit=UNIT,
+        ingested_at=envelope.ingested_at,
+        flags=int(Flag.SOURCE_CONFLICT) if point.conflicting or contradicted else 0,
+        metadata="{}",
+        source_event_id=envelope.source_event_id,
+        source_system=text_of(payload.get("source_system")) or envelope.producer,
+        trace_id=envelope.trace_id,
+    )
+
+
+@attrs.frozen
+class _Summary:
+    """What a connector's metadata says about one of the points, beside the rows that count."""
+
+    metadata: Members
+    meant: tuple[Point, ...]
+    """The points it speaks of: the one it names, else, where it names one that is not there or none, all."""
+    misplaced: bool
+
+    @classmethod
+    def of(cls, metadata: Members, points: Iterable[Point]) -> "_Summary":
+        points = tuple(points)
+        named = tuple(point for point in points if _names_place(metadata, point.place))
+        return cls(metadata, named or points, misplaced=not named)
+
+    def contradicts(self, point: Point) -> bool:
+        if all(point is not meant for meant in self.meant):
+            return False
+        values = ((self.metadata.get(name), point.values.get(kind)) for name, kind in SUMMARIES.items())
+        return self.misplaced or any(contradicts(summary, value) for summary, value in values)
+
+
+def _names_place(metadata: Members, place: Place) -> bool:
+    location, end = metadata.get("delivery_location"), metadata.get("timestamp")
+    return not contradicts(location, place.node) and (not contradicts(end, place.end) or _same_instant(end, place.end))
+
+
+def _same_instant(one: Any, other: Any) -> bool:
+    instants = [_instant(text_of(text)) for text in (one, other)]
+    return None not in instants and instants[0] == instants[1]
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,78 @@
+"""Wrapped payloads (variant A): the source's own rows as a text, with its checksum and a connector's summary beside it."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from adapters.markets.typed_payload import ENVELOPE
+from adapters.wire.exact_json import Members, is_text, text_of
+from adapters.wire.typed_json import COUNT, SCALAR, TEXT, Unsure, record
+from adapters.wire.unreadable import Unreadable
+from domain.errors import Reason
+
+WRAPPER: Mapping[str, Any] = {
+    "source_system": TEXT,
+    "market": TEXT,
+    "symbol": TEXT,
+    "sequence": COUNT,
+    "raw_payload": TEXT,
+    "checksum": TEXT,
+    "received_at": SCALAR,
+    "encoding": SCALAR,
+    "retry_count": SCALAR,
+}
+_NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_LONGEST_NUMBER = 64
+
+
+def message_type(name: str, metadata: Any, *, strict: bool) -> Any:
+    """The type of a message whose payload is a wrapper with this metadata."""
+    payload = record(f"{name}_payload", {**WRAPPER, "metadata": metadata}, strict=strict)
+    return record(name, {**ENVELOPE, "payload": payload}, strict=strict)
+
+
+def text_in(payload: Any) -> str:
+    """Return a typed wrapper's own text. Raises Unsure where there is none or its checksum is wrong."""
+    if payload is None or payload.raw_payload is None or is_wrong(payload.checksum, payload.raw_payload):
+        raise Unsure
+    return payload.raw_payload  # type: ignore[no-any-return]
+
+
+def raw_text(payload: Members) -> str:
+    """Return the source's own text. Raises Unreadable (BAD_SHAPE, CHECKSUM_MISMATCH)."""
+    text: Any = payload.get("raw_payload")
+    if not is_text(text) or not text.strip():
+        raise Unreadable(Reason.BAD_SHAPE, "raw_payload", "raw_payload is no text with rows")
+    if is_wrong(text_of(payload.get("checksum")), text):
+        raise Unreadable(Reason.CHECKSUM_MISMATCH, "checksum", "raw_payload is not what the connector read")
+    return str(text)
+
+
+def is_wrong(checksum: str | None, text: str) -> bool:
+    """Whether a stated checksum is not the SHA-256 of a text's UTF-8 bytes in hexadecimal; none stated is not wrong."""
+    return checksum is not None and checksum != sha256(text.encode()).hexdigest()
+
+
+def sequence_text(*stated: Any) -> str | None:
+    """Of several statements of a sequence the first that is not blank, as text; None where none is."""
+    texts = (text_of(value) for value in stated)
+    return next((text for text in texts if text is not None and text.strip()), None)
+
+
+def contradicts(summary: Any, row: Any) -> bool:
+    """Whether a connector's summary of a value says something else than the source's row. Absent or blank says nothing."""
+    stated, given = text_of(summary), text_of(row)
+    return bool(stated and given) and stated != given and not same_number(stated, given)
+
+
+def same_number(one: str | None, other: str | None) -> bool:
+    """Whether two texts are one number, e.g. `0` and `0.0`."""
+    if one is not None and other is not None and one == other + ".0" and other.isdecimal():  # as floats print whole numbers
+        return True
+    return _is_number(one) and _is_number(other) and Decimal(one or "") == Decimal(other or "")
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text) is not None

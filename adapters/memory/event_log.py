@@ -1,0 +1,280 @@
+"""
+The event log in process: topics, partitions, offsets, groups with commits, and redelivery after a crash.
+
+Raw topics hold bytes. Typed topics hand on the batch itself, or, given a codec, what the wire makes of it. Appended
+segments stay until every group that reads their topic has committed past them, so memory doesn't grow with what has
+passed; `retain` keeps everything.
+"""
+
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import polars as pl
+
+from application.ports.event_log import Listener, Polled, Records, TopicPartition
+from domain.batch import Batch
+from domain.bronze.raw_event import RawEvents
+
+
+@attrs.frozen
+class Segment:
+    """Records appended together. Offsets ascend within each partition."""
+
+    topic: str
+    partition: pl.Series
+    offset: pl.Series
+    facts: Batch[Any] | RawEvents
+    last: Mapping[int, int]
+    """Highest offset of each partition in it."""
+
+    def __len__(self) -> int:
+        return len(self.partition)
+
+    def where(self, wanted: pl.Series) -> "Segment":
+        """Only these rows."""
+        if wanted.all():
+            return self
+        rows = wanted.arg_true()
+        facts = self.facts.taken(rows.to_list()) if isinstance(self.facts, RawEvents) else type(self.facts)(self.facts.frame[rows])
+        return Segment(self.topic, self.partition[rows], self.offset[rows], facts, self.last)
+
+
+@attrs.define
+class Group:
+    """Consumers that share partitions, and how far they have come."""
+
+    committed: dict[TopicPartition, int] = attrs.field(factory=dict)
+    members: "list[MemoryConsumer]" = attrs.field(factory=list)
+    topics: set[str] = attrs.field(factory=set)
+
+
+class Offsets:
+    """Which offsets of a partition exist: ascending, gaps are legal."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    @property
+    def end(self) -> int:
+        """The offset the next record gets at least."""
+        return self._ends[-1] if self._ends else 0
+
+    def __contains__(self, offset: int) -> bool:
+        at = bisect_right(self._starts, offset) - 1
+        return at >= 0 and offset < self._ends[at]
+
+    def add(self, first: int, after: int) -> None:
+        """Take in the offsets from `first` to before `after`, which must not lie below the end."""
+        if self._ends and self._ends[-1] == first:
+            self._ends[-1] = after
+        else:
+            self._starts.append(first)
+            self._ends.append(after)
+
+
+@attrs.define
+class MemoryEventLog:
+    """Topics in process. `codec`, if given, turns facts to bytes and back between stages."""
+
+    partitions_of: Callable[[str], int]
+    retain: bool = False
+    codec: "Callable[[str, Batch[Any]], Batch[Any]] | None" = None
+    _segments: dict[str, list[Segment]] = attrs.field(init=False, factory=dict)
+    _offsets: dict[TopicPartition, Offsets] = attrs.field(init=False, factory=dict)
+    _groups: dict[str, Group] = attrs.field(init=False, factory=dict)
+    _partition_of_series: dict[int, pl.Series] = attrs.field(init=False, factory=dict)
+
+    def publish(self, topic: str, facts: Batch[Any]) -> None:
+        """Append each fact under its key, in order."""
+        if not len(facts):
+            return
+        if not self.retain and not any(topic in group.topics for group in self._groups.values()):
+            self._skip(topic, facts)
+            return
+        if self.codec:
+            facts = self.codec(topic, facts)
+        partition = self._partitions(topic, facts)
+        offset, last = self._next_offsets(topic, partition)
+        self._append(Segment(topic, partition, offset, facts, last))
+
+    def append(self, events: RawEvents) -> None:
+        """
+        Append raw events under the coordinates they carry, each at or above the end of its partition.
+
+        Raises:
+            ValueError: One lies below the end.
+        """
+        by_topic: dict[str, list[int]] = {}
+        for at, topic in enumerate(events.topics):
+            by_topic.setdefault(topic, []).append(at)
+        for topic, rows in by_topic.items():
+            part = events if len(rows) == len(events) else events.taken(rows)
+            last: dict[int, int] = {}
+            for number, offset in zip(part.partitions, part.offsets, strict=True):
+                self._claim(TopicPartition(topic, number), offset)
+                last[number] = offset
+            partition = pl.Series("partition", part.partitions, dtype=pl.Int32)
+            self._append(Segment(topic, partition, pl.Series("offset", part.offsets, dtype=pl.Int64), part, last))
+
+    def holds(self, where: TopicPartition, offset: int) -> bool:
+        """Whether a record was ever appended under this coordinate."""
+        return where in self._offsets and offset in self._offsets[where]
+
+    def end(self, where: TopicPartition) -> int:
+        """The offset the next record gets at least."""
+        return self._offsets[where].end if where in self._offsets else 0
+
+    def subscribe(self, group: str, topics: Sequence[str], listener: Listener) -> "MemoryConsumer":
+        """Join a group; its partitions are dealt anew by partition number, so equal numbers go to one member."""
+        joined = self._groups.setdefault(group, Group())
+        joined.topics.update(topics)
+        consumer = MemoryConsumer(self, joined, tuple(topics), listener)
+        joined.members.append(consumer)
+        return consumer
+
+    def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The offset the next record of each partition will get."""
+        return {where: self.end(where) for where in self._all(topics)}
+
+    def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The offset from which the group resumes, for each partition it has committed."""
+        known = self._groups.get(group, Group()).committed
+        return {where: offset for where, offset in known.items() if where.topic in topics}
+
+    def _all(self, topics: Iterable[str]) -> list[TopicPartition]:
+        wanted = set(topics)
+        declared = {TopicPartition(topic, number) for topic in wanted for number in range(self.partitions_of(topic))}
+        return sorted(declared | {where for where in self._offsets if where.topic in wanted})
+
+    def _claim(self, where: TopicPartition, offset: int) -> None:
+        offsets = self._offsets.setdefault(where, Offsets())
+        if offset < offsets.end:
+            raise ValueError(f"{where.topic}/{where.partition}/{offset} lies below the end {offsets.end} of its partition")
+        offsets.add(offset, offset + 1)
+
+    def _partitions(self, topic: str, facts: Batch[Any]) -> pl.Series:
+        count = self.partitions_of(topic)
+        if count == 1 or "series" not in facts.schema:
+            return pl.Series("partition", [0], dtype=pl.Int32).new_from_index(0, len(facts))
+        series = facts.frame["series"]
+        codes, known = series.to_physical(), self._partition_of_series.get(count, pl.Series([], dtype=pl.Int32))
+        missing = int(codes.max()) + 1 - len(known)
+        if missing > 0:
+            known = pl.concat([known, pl.Series([-1], dtype=pl.Int32).new_from_index(0, missing + len(known))])
+        unknown = series.filter(known.gather(codes) == -1).unique()
+        known = known.scatter(unknown.to_physical(), [zlib.crc32(key.encode()) % count for key in unknown.cast(pl.String)])
+        self._partition_of_series[count] = known
+        return known.gather(codes).alias("partition")
+
+    def _next_offsets(self, topic: str, partition: pl.Series) -> tuple[pl.Series, dict[int, int]]:
+        order = partition.arg_sort()
+        counts = partition.value_counts().sort("partition")
+        starts, last = [], {}
+        for number, count in counts.iter_rows():
+            offsets = self._offsets.setdefault(TopicPartition(topic, number), Offsets())
+            first = offsets.end
+            offsets.add(first, first + count)
+            starts.append(pl.int_range(first, first + count, eager=True))
+            last[number] = first + count - 1
+        offset = pl.zeros(len(partition), dtype=pl.Int64, eager=True)
+        return offset.scatter(order, pl.concat(starts)).alias("offset"), last
+
+    def _skip(self, topic: str, facts: Batch[Any]) -> None:
+        """Nobody reads this topic: its records get offsets and are let go at once."""
+        self._next_offsets(topic, self._partitions(topic, facts))
+
+    def _append(self, segment: Segment) -> None:
+        self._segments.setdefault(segment.topic, []).append(segment)
+
+    def _let_go(self, topic: str) -> None:
+        if self.retain:
+            return
+        readers = [group.committed for group in self._groups.values() if topic in group.topics]
+        segments = self._segments.get(topic, [])
+        while segments and all(_passed(segments[0], committed) for committed in readers):
+            segments.pop(0)
+
+
+def _passed(segment: Segment, committed: Mapping[TopicPartition, int]) -> bool:
+    return all(committed.get(TopicPartition(segment.topic, number), 0) > last for number, last in segment.last.items())
+
+
+@attrs.define(eq=False)
+class MemoryConsumer:
+    """One member of a group."""
+
+    log: MemoryEventLog
+    group: Group
+    topics: tuple[str, ...]
+    listener: Listener
+    _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+
+    def poll(self, max_records: int, timeout_s: float) -> Polled:
+        """Return what is there, at most `max_records` of each kind of topic; never waits."""
+        self._settle()
+        raw: list[RawEvents] = []
+        records: list[Records] = []
+        after: dict[TopicPartition, int] = {}
+        room = max_records
+        for topic in self.topics:
+            for segment in self._ahead(topic):
+                if room <= 0:
+                    break
+                taken = segment if len(segment) <= room else segment.where(pl.int_range(len(segment), eager=True) < room)
+                room -= len(taken)
+                if isinstance(taken.facts, RawEvents):
+                    raw.append(taken.facts)
+                else:
+                    records.append(Records(topic, taken.partition, taken.offset, taken.facts))
+                after.update(_after(taken))
+        self._positions.update(after)
+        return Polled(RawEvents.concat(raw) if raw else None, tuple(records), after)
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Make these the positions from which the group resumes; partitions no longer owned are left out."""
+        owned = {where: offset for where, offset in offsets.items() if where in self._positions}
+        self.group.committed.update(owned)
+        for topic in {where.topic for where in owned}:
+            self.log._let_go(topic)  # noqa: SLF001  (a consumer is its log's other half)
+
+    def close(self) -> None:
+        """Leave the group; what was not committed comes again to the next owner."""
+        if self in self.group.members:
+            self.group.members.remove(self)
+        self._positions.clear()
+
+    def _ahead(self, topic: str) -> Iterable[Segment]:
+        """Unread records of this member's partitions, in order of arrival."""
+        for segment in list(self.log._segments.get(topic, ())):  # noqa: SLF001
+            positions = {number: self._positions.get(TopicPartition(topic, number)) for number in segment.last}
+            unread = {n for n, last in segment.last.items() if positions[n] is not None and positions[n] <= last}
+            if not unread:
+                continue
+            at = segment.partition.replace_strict({n: positions[n] for n in unread}, default=None, return_dtype=pl.Int64)
+            yield segment.where((segment.offset >= at).fill_null(value=False))
+
+    def _settle(self) -> None:
+        """Take over or let go what the group's membership makes due."""
+        mine = self._share()
+        gone = [where for where in self._positions if where not in mine]
+        new = [where for where in mine if where not in self._positions]
+        if gone:
+            self.listener.revoked(gone)
+            for where in gone:
+                del self._positions[where]
+        if new:
+            self._positions.update({where: self.group.committed.get(where, 0) for where in new})
+            self.listener.assigned({where: self.group.committed.get(where) for where in new})
+
+    def _share(self) -> set[TopicPartition]:
+        at, of = self.group.members.index(self), len(self.group.members)
+        return {where for where in self.log._all(self.topics) if where.partition % of == at}  # noqa: SLF001
+
+
+def _after(segment: Segment) -> dict[TopicPartition, int]:
+    last = pl.DataFrame([segment.partition, segment.offset]).group_by("partition").agg(pl.col("offset").max())
+    return {TopicPartition(segment.topic, number): offset + 1 for number, offset in last.iter_rows()}

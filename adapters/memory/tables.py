@@ -1,0 +1,188 @@
+"""Tables in process. Each keeps, of two rows with one key, the one with the higher version, like its ClickHouse sister."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import attrs
+import polars as pl
+
+from adapters.memory.merge_tree import Layout, MergeTree
+from domain.batch import INSTANT, Batch, stored_columns
+from domain.bronze.dead_letter import DeadLetters, MessageOutcomes
+from domain.gold.bar import BarBatch
+from domain.gold.interval import period_code
+from domain.gold.taxonomy import EnrichedTicks
+from domain.gold.watermark import Seals
+from domain.identity import SERIES
+from domain.served.latest_price import LatestPrices
+from domain.silver.tick import TickBatch, key_digests
+
+B = TypeVar("B", bound=Batch[Any])
+
+_EPOCH = pl.Series([0], dtype=pl.Int64)
+_MINUTE_US = 60_000_000
+
+
+def _column(name: str) -> Any:
+    return lambda rows: rows[name]
+
+
+def _of_series(rows: pl.DataFrame) -> pl.Series:
+    return period_code(rows["series"], _EPOCH.new_from_index(0, rows.height))
+
+
+def _of_start(rows: pl.DataFrame) -> pl.Series:
+    return period_code(rows["series"], rows["interval_start"])
+
+
+def _of_coordinates(*names: str) -> Any:
+    return lambda rows: rows.select(pl.struct(*names).hash()).to_series()
+
+
+def _nowhere(rows: pl.DataFrame) -> pl.Series:
+    return _EPOCH.new_from_index(0, rows.height)
+
+
+TICKS = Layout(key_digests, _column("version"), lambda rows: period_code(rows["series"], rows["ts"]))
+ENRICHED = Layout(
+    key_digests,
+    lambda rows: rows["version"].cast(pl.UInt128) * pl.Series([1 << 64], dtype=pl.UInt128) + rows["metadata_version"].cast(pl.UInt128),
+    TICKS.place,
+)
+BARS = Layout(_of_start, _column("revision"), _of_start)
+SEALS = Layout(_of_series, lambda rows: rows["sealed_until"].to_physical(), _of_series)
+LATEST = Layout(_of_series, _column("rank"), _of_series)
+DEAD_LETTERS = Layout(_of_coordinates("stage", "topic", "partition", "offset", "row_index"), _column("retry_count"), _nowhere)
+OUTCOMES = Layout(_of_coordinates("topic", "partition", "offset"), _column("ticks"), _nowhere)
+
+
+@attrs.define
+class MemoryTable(Generic[B]):
+    """Any table: rows by key, and all of them."""
+
+    batch: type[B]
+    layout: Layout
+    fill: dict[str, str] = attrs.field(factory=dict)
+    """Values of columns that are not stored, for batches read back."""
+    _tree: MergeTree = attrs.field(init=False)
+    _kept: list[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._kept = stored_columns(self.batch.fact)
+        if "series" in self.batch.schema:
+            self._kept.append("series")
+        self._tree = MergeTree(self.layout, {name: self.batch.schema[name] for name in self._kept})
+
+    def upsert(self, rows: B) -> None:
+        """Keep each row unless a higher version of its key is there."""
+        self._tree.insert(rows.frame.select(self._kept))
+
+    def final(self) -> pl.DataFrame:
+        """All rows, one a key at its highest version, in the order of their keys, with the columns the table stores."""
+        rows = self._tree.all().select(stored_columns(self.batch.fact))
+        return rows.sort([name for name in _ORDER if name in rows.columns])
+
+    def stored(self, keys: pl.DataFrame) -> B:
+        """The rows of these keys: column `series`, and `interval_start` for bars."""
+        instant = keys["interval_start"] if "interval_start" in keys.columns else _EPOCH.new_from_index(0, keys.height)
+        place = period_code(keys["series"], instant).unique().sort()
+        return self._batch(self._tree.spans(place, place + 1))
+
+    def within(self, windows: pl.DataFrame) -> B:
+        """The rows whose instant lies in one of these windows: `series`, `start`, `end`, whole minutes, disjoint per series."""
+        start = period_code(windows["series"], windows["start"])
+        order = start.arg_sort()
+        end = start + (windows["end"].to_physical() - windows["start"].to_physical()) // _MINUTE_US
+        return self._batch(self._tree.spans(start.gather(order), end.gather(order)))
+
+    def _batch(self, rows: pl.DataFrame) -> B:
+        missing = [name for name in self.batch.schema if name not in rows.columns]
+        return self.batch(rows.with_columns(pl.lit(self.fill.get(name, "")).alias(name) for name in missing))
+
+
+_ORDER = ("stage", "topic", "partition", "offset", "row_index", "tenant_id", "instrument_id", "interval_start", "ts", "source_id", "source_seq")
+
+
+def series_of(tenant_id: str, instrument_id: str) -> pl.Series:
+    """The series of one instrument, as a column of one."""
+    return pl.Series("series", [f"{tenant_id}|{instrument_id}"]).cast(SERIES)
+
+
+class MemoryTickTable(MemoryTable[TickBatch]):
+    """Silver ticks in process."""
+
+    def __init__(self) -> None:
+        super().__init__(TickBatch, TICKS)
+
+
+class MemoryEnrichedTable(MemoryTable[EnrichedTicks]):
+    """Enriched ticks in process."""
+
+    def __init__(self) -> None:
+        super().__init__(EnrichedTicks, ENRICHED)
+
+
+class MemoryBarTable(MemoryTable[BarBatch]):
+    """Bars of one interval in process."""
+
+    def __init__(self, interval: str) -> None:
+        super().__init__(BarBatch, BARS, {"interval": interval})
+
+    def history(
+        self, tenant_id: str, instrument_id: str, start: datetime | None, end: datetime | None, limit: int
+    ) -> BarBatch:
+        """The newest `limit` bars with start <= interval_start < end, ascending."""
+        span = pl.DataFrame(
+            {"start": [start or _FIRST], "end": [end or _LAST]}, schema={"start": INSTANT, "end": INSTANT}
+        ).with_columns(series_of(tenant_id, instrument_id))
+        found = self.within(span).frame.filter(
+            pl.col("interval_start") >= (start or _FIRST), pl.col("interval_start") < (end or _LAST)
+        )
+        return BarBatch(found.sort("interval_start").tail(limit))
+
+
+_FIRST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_LAST = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
+
+
+class MemorySealTable(MemoryTable[Seals]):
+    """Seals in process."""
+
+    def __init__(self) -> None:
+        super().__init__(Seals, SEALS)
+
+    def of_partitions(self, partitions: Sequence[int]) -> Seals:
+        """The seals of all instruments that these partitions carry."""
+        rows = self._tree.all()
+        return Seals(rows.filter(rows["partition"].is_in(list(partitions))).select(Seals.schema.keys()))
+
+
+class MemoryLatestTable(MemoryTable[LatestPrices]):
+    """Latest prices in process."""
+
+    def __init__(self) -> None:
+        super().__init__(LatestPrices, LATEST)
+
+    def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
+        """The latest price of one instrument; empty where there is none."""
+        return self.stored(series_of(tenant_id, instrument_id).to_frame())
+
+    def listed(self, tenant_id: str, market: str | None, limit: int) -> LatestPrices:
+        """The first `limit` rows of a tenant by instrument_id, of one market where one is named."""
+        rows = self._tree.all().filter(pl.col("tenant_id") == tenant_id, pl.lit(market is None) | (pl.col("market") == market))
+        return self._batch(rows.sort("instrument_id").head(limit))
+
+
+class MemoryDeadLetterTable(MemoryTable[DeadLetters]):
+    """Dead letters in process."""
+
+    def __init__(self) -> None:
+        super().__init__(DeadLetters, DEAD_LETTERS)
+
+
+class MemoryOutcomeTable(MemoryTable[MessageOutcomes]):
+    """What became of each raw message, in process."""
+
+    def __init__(self) -> None:
+        super().__init__(MessageOutcomes, OUTCOMES)

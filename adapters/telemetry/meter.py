@@ -1,0 +1,160 @@
+"""
+Metrics for Prometheus, under the names that the specification and the observability neighbour fixed.
+
+Each name is declared once, with its labels. Label values are bounded, so that no input can make the number of series
+grow without end. Source: contracts.md §8.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from threading import Lock
+from typing import TypeVar, cast
+
+import attrs
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics import disable_created_metrics
+
+VALUES_OF_A_LABEL = 100
+"""Distinct values a label may take; further ones are counted together."""
+FURTHER = "other"
+
+MS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000)
+SECONDS_BUCKETS = tuple(ms / 1000 for ms in MS_BUCKETS)
+LATE_BUCKETS = (1, 10, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 86_400, 30 * 86_400, 365 * 86_400)
+
+
+class Kind(StrEnum):
+    """What is done with a figure."""
+
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+    GAUGE = "gauge"
+
+
+@attrs.frozen
+class Metric:
+    """One declared name."""
+
+    name: str
+    kind: Kind
+    told: str
+    labels: Sequence[str] = ()
+    buckets: Sequence[float] = MS_BUCKETS
+    in_seconds: str = ""
+    """Name of a histogram that gets the same observations, given in milliseconds here, in seconds."""
+
+
+METRICS = (
+    Metric("normalization_records_processed_total", Kind.COUNTER, "Ticks normalized.", ("market", "tenant_id")),
+    Metric("normalization_messages_processed_total", Kind.COUNTER, "Raw messages by how they ended.", ("status",)),
+    Metric("normalization_errors_total", Kind.COUNTER, "Raw messages or rows that became dead letters."),
+    Metric(
+        "normalization_processing_latency_ms",
+        Kind.HISTOGRAM,
+        "Time a batch takes to be normalized.",
+        in_seconds="normalization_processing_duration_seconds",
+    ),
+    Metric("invalid_records_total", Kind.COUNTER, "Rows refused."),
+    Metric("enrichment_metadata_miss_total", Kind.COUNTER, "Ticks of instruments nobody has described."),
+    Metric("enrichment_cache_hits_total", Kind.COUNTER, "Ticks whose instrument was remembered."),
+    Metric("enrichment_cache_misses_total", Kind.COUNTER, "Ticks whose instrument had to be looked up."),
+    Metric("enrichment_cache_hit_ratio", Kind.GAUGE, "Share of ticks whose instrument was remembered.", ("type",)),
+    Metric("late_arrival_seconds", Kind.HISTOGRAM, "How far behind the seal late ticks are.", buckets=LATE_BUCKETS),
+    # No counter of the client's: it would add _total to this name, which is fixed without it.
+    Metric("recompute_trigger_count", Kind.GAUGE, "Recompute requests since the start."),
+    Metric(
+        "aggregation_bar_build_duration_ms",
+        Kind.HISTOGRAM,
+        "Time a batch takes to become bars.",
+        ("interval",),
+        in_seconds="aggregation_bar_build_duration_seconds",
+    ),
+    Metric("aggregation_bars_generated_total", Kind.COUNTER, "Bars stored.", ("interval",)),
+    Metric("projection_refresh_duration_ms", Kind.HISTOGRAM, "Time a batch takes to be served.", ("projection",)),
+    Metric("projection_invalidations_total", Kind.COUNTER, "Projections invalidated.", ("reason",)),
+    Metric("processing_backfill_jobs_total", Kind.COUNTER, "Backfill jobs by how they ended.", ("status",)),
+)
+
+
+Figure = Counter | Gauge | Histogram
+Some = TypeVar("Some", bound=Figure)
+
+
+class UnknownMetric(KeyError):
+    """A name, or a set of labels, that is not declared."""
+
+
+class PrometheusMeter:
+    """Counts into a registry of its own. A name that is not declared is lost, or an error where it is told to be strict."""
+
+    def __init__(self, *, strict: bool = False, values_of_a_label: int = VALUES_OF_A_LABEL) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._strict = strict
+        self._most = values_of_a_label
+        self._declared = {metric.name: metric for metric in METRICS}
+        self._figures = {metric.name: _figure(metric, self._registry) for metric in METRICS}
+        self._seconds = {metric.name: _twin(metric, self._registry) for metric in METRICS if metric.in_seconds}
+        self._seen: dict[tuple[str, str], set[str]] = {}
+        self._lock = Lock()
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        figure = self._figure(name, labels)
+        if isinstance(figure, Counter | Gauge):
+            figure.inc(amount)
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add one observation to a histogram, and to its twin in seconds where it has one."""
+        figure = self._figure(name, labels)
+        if not isinstance(figure, Histogram):
+            return
+        figure.observe(value)
+        if name in self._seconds:
+            _labelled(self._seconds[name], self._bounded(name, labels)).observe(value / 1000)
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        figure = self._figure(name, labels)
+        if isinstance(figure, Gauge):
+            figure.set(value)
+
+    def exposition(self) -> bytes:
+        """All figures in the Prometheus text format."""
+        return generate_latest(self._registry)
+
+    def _figure(self, name: str, labels: Mapping[str, str]) -> Figure | None:
+        declared = self._declared.get(name)
+        if declared and set(declared.labels) == labels.keys():
+            return _labelled(self._figures[name], self._bounded(name, labels))
+        if self._strict:
+            raise UnknownMetric(f"{name} with labels {sorted(labels)}; declare it in METRICS")
+        return None
+
+    def _bounded(self, name: str, labels: Mapping[str, str]) -> dict[str, str]:
+        with self._lock:
+            return {
+                label: self._admitted(self._seen.setdefault((name, label), set()), value)
+                for label, value in labels.items()
+            }
+
+    def _admitted(self, seen: set[str], value: str) -> str:
+        if value not in seen and len(seen) >= self._most:
+            return FURTHER
+        seen.add(value)
+        return value
+
+
+def _figure(metric: Metric, registry: CollectorRegistry) -> Figure:
+    if metric.kind is Kind.HISTOGRAM:
+        return Histogram(metric.name, metric.told, metric.labels, buckets=metric.buckets, registry=registry)
+    figure = Counter if metric.kind is Kind.COUNTER else Gauge
+    return figure(metric.name, metric.told, metric.labels, registry=registry)
+
+
+def _twin(metric: Metric, registry: CollectorRegistry) -> Histogram:
+    return Histogram(metric.in_seconds, metric.told, metric.labels, buckets=SECONDS_BUCKETS, registry=registry)
+
+
+def _labelled(figure: Some, labels: Mapping[str, str]) -> Some:
+    return cast("Some", figure.labels(**labels)) if labels else figure

@@ -1,0 +1,26 @@
+"""Who knows what an instrument is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from domain.gold.taxonomy import History, InstrumentKey
+
+
+class InstrumentCatalog(Protocol):
+    """
+    Reference data by tenant, point in time: what an instrument was classified as at any instant.
+
+    A tenant's own entry comes before one shared by all tenants; an alias answers as the instrument it stands for.
+    Its contract suite is tests/contract/test_instrument_catalog.py.
+    """
+
+    def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
+        """
+        Return the history of each of these instruments; every one asked for is answered.
+
+        Where nothing is known of an instrument, or not yet, its classification has no commodity and
+        metadata_version 0; what its market alone implies (the region) is filled in.
+
+        Raises:
+            StoreUnavailable: Nothing is known about any of them now; ask again.
+        """

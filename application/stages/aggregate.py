@@ -1,0 +1,366 @@
+"""
+Aggregate: enriched ticks become bars, and late ones revise exactly the bars they touch.
+
+The theory is told where it lives: windows and lateness in domain.gold.watermark, merging in domain.gold.window,
+bars and revisions in domain.gold.bar. This module says in which order it is applied:
+
+    ticks → late? ─ no ─▶ open windows ─ watermark ─▶ bars ─▶ coarser bars, read back ─▶ seals
+              └─ yes, and no repeat ─▶ recompute request ─▶ window read from silver ─▶ bars ─▶ coarser bars
+
+Memory is a value: a run computes the next one, and the loop lets it count once everything is stored.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+import polars as pl
+
+from application import topics
+from application.outcome import Announce, Outcome, Store
+from application.ports.bar_table import BarTable
+from application.ports.clock import Clock
+from application.ports.event_log import Polled, TopicPartition
+from application.ports.meter import Meter
+from application.ports.seal_table import SealTable
+from application.ports.tick_table import TickTable
+from domain.batch import INSTANT
+from domain.gold.bar import BarBatch, Cause, Change, State, fold, parts_of_bars, settle
+from domain.gold.interval import BarIntervals, Interval, Periods, period_code
+from domain.gold.taxonomy import EnrichedTicks
+from domain.gold.watermark import SealBook
+from domain.gold.window import Limits, Taken, Waits, Windows, arrived, digests, in_order, parts_of_ticks
+from domain.identity import SERIES
+from domain.reprocessing import RecomputeRequests, base_windows, requests_for
+from domain.silver.duplicates import Winners
+from domain.silver.feed import FeedPolicies
+from domain.silver.quality import Flag
+
+NAME = "aggregation"
+SEALS = "bar_seals"
+
+
+def bar_table(interval: str) -> str:
+    """Name of the table of an interval's bars."""
+    return f"bars_{interval}"
+
+
+@attrs.frozen(kw_only=True)
+class Patience:
+    """How long the stage waits, and how much it remembers."""
+
+    provisional_every_s: float = 1.0
+    """Touched open windows are announced about this often."""
+    limits: Limits = Limits()
+    remembered: int = 1_000_000
+    """Ticks of closed windows whose repeats are recognised without reading them back."""
+    lateness_s: Mapping[str, float] = attrs.field(factory=dict)
+    """Allowed lateness by feed (source_id) where it differs from the feed's policy."""
+    idle_s: Mapping[str, float] = attrs.field(factory=dict)
+    """The same for the silence after which a feed's windows close."""
+
+
+@attrs.define
+class AggregateBars:
+    """
+    Bars of every enabled interval from enriched ticks.
+
+    Bars that are stored read-before-write: `settle` says how each stands to its stored row, and only what is news is
+    announced, or what this process has not announced since the partition was assigned.
+    """
+
+    intervals: BarIntervals
+    tables: Mapping[str, BarTable]
+    """By interval name."""
+    ticks: TickTable
+    seals: SealTable
+    feeds: FeedPolicies
+    clock: Clock
+    meter: Meter
+    patience: Patience = Patience()
+    name: str = NAME
+    consumes: Sequence[str] = (topics.ENRICHED, topics.RECOMPUTE)
+    _windows: Windows = attrs.field(init=False)
+    _winners: Winners = attrs.field(init=False)
+    _announced: Winners = attrs.field(init=False)
+    _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    _periods: Periods = attrs.field(init=False, factory=Periods)
+    _told_at_s: float = attrs.field(init=False, default=0.0)
+    _turn: int = attrs.field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        waits = Waits(self.feeds, self.patience.lateness_s, self.patience.idle_s)
+        self._windows = Windows(self.intervals.base, waits, self.patience.limits)
+        self._forget()
+
+    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+        """Take over partitions: their seals are read after their committed offsets are known; memory starts empty."""
+        self._forget()
+        self._positions.update({where: offset for where, offset in committed.items() if offset is not None})
+        sealed = self.seals.of_partitions(_tick_partitions(committed)).frame
+        book = self._windows.seals.raised(sealed["series"], sealed["sealed_until"].to_physical())
+        self._windows = attrs.evolve(self._windows.without(_tick_partitions(committed)), seals=book)
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Let partitions go with their open windows; their next owner reads them again from the floor."""
+        self._windows = self._windows.without(_tick_partitions(partitions))
+        for partition in partitions:
+            self._positions.pop(partition, None)
+
+    def run(self, polled: Polled) -> Outcome:
+        """Bars of the windows that closed, that were asked for, and about once a second of those that changed."""
+        now_s = self.clock.monotonic_s()
+        return self._decide(polled, now_s, tell=now_s - self._told_at_s >= self.patience.provisional_every_s)
+
+    def finish(self) -> Outcome:
+        """Bars of all windows that are still open, as they stand."""
+        return self._decide(Polled(), self.clock.monotonic_s(), tell=True)
+
+    def _forget(self) -> None:
+        self._winners = Winners(self.patience.remembered)
+        self._announced = Winners(self.patience.remembered)
+
+    def _decide(self, polled: Polled, now_s: float, *, tell: bool) -> Outcome:
+        positions = {**self._positions, **polled.next_offsets}
+        at = {where.partition: offset for where, offset in positions.items() if where.topic == topics.ENRICHED}
+        taken = self._windows.take(self._arrivals(polled), at, now_s)
+        late = self._judge(taken)
+        open_ticks = taken.windows.touched() if tell else taken.windows.ticks.clear()
+        base = self._base_bars(taken, open_ticks, self._requested(polled, taken))
+        windows = taken.windows.told() if tell else taken.windows
+        turn = _Turn(taken, late, windows, positions, now_s if tell else self._told_at_s)
+        return self._stored(self.intervals.base, base, lambda: self._coarser(turn, base, self.intervals.coarser))
+
+    def _arrivals(self, polled: Polled) -> pl.DataFrame:
+        batches = [records for records in polled.records if records.topic == topics.ENRICHED]
+        parts = [arrived(r.facts.frame, r.partition, r.offset, self.intervals.base) for r in batches]
+        return pl.concat(parts) if parts else NO_ARRIVALS
+
+    def _judge(self, taken: Taken) -> "_Late":
+        """Tell repeats among late ticks from what asks for a recompute."""
+        late = taken.late
+        if not late.height:
+            return _Late(late, late, RecomputeRequests.empty())
+        known = self._winners.lookup(late["key"])
+        just_closed = late.select("key").join(
+            taken.closed.select("key", "version", "content"), on="key", how="left", maintain_order="left"
+        )
+        known = just_closed.select(
+            pl.coalesce("version", known["version"]).alias("version"),
+            pl.coalesce("content", known["content"]).alias("content"),
+        )
+        again = (late["version"] == known["version"]) | (
+            (late["version"] > known["version"]) & (late["content"] == known["content"])
+        )
+        repeat = again.fill_null(value=False)
+        asking = late.filter(~repeat)
+        corrects = known["version"].is_not_null().filter(~repeat)
+        requests = requests_for(asking, corrects, self.intervals.base)
+        return _Late(late.filter(repeat), asking, requests)
+
+    def _requested(self, polled: Polled, taken: Taken) -> pl.DataFrame:
+        """Windows to compute anew: `series`, `start`, `end`, `cause`; none that is still open, for it will be told of anyway."""
+        asked = [records.facts.frame for records in polled.records if records.topic == topics.RECOMPUTE]
+        if not asked:
+            return NO_WINDOWS
+        windows = base_windows(pl.concat(asked), self.intervals.base)
+        still_open = period_code(windows["series"], windows["start"]).is_in(taken.windows.ticks["window"].unique().implode())
+        return windows.filter(~still_open)
+
+    def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> "_Bars":
+        live = pl.concat([taken.closed, open_ticks])
+        if not live.height and not requested.height:
+            return NO_BARS
+        computed = self._fold_ticks(live, taken.windows.seals, pl.lit(Cause.LIVE))
+        bars = self._settled(self.intervals.base, computed)
+        overtaken = bars.rows.frame.filter((bars.change == Change.OVERTAKEN) & computed["closed"])
+        windows = pl.concat([requested, _windows_of(overtaken)]).unique(["series", "start"], keep="first")
+        if not windows.height:
+            return bars
+        return bars.replaced_by(self._recomputed(windows, taken.windows.seals))
+
+    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> "_Bars":
+        ticks = self.ticks.within(windows.select("series", "start", "end")).frame
+        ticks = ticks.filter((ticks["quality_flags"] & int(Flag.TS_FUTURE)) == 0)
+        ticks = ticks.with_columns(*digests(ticks))
+        causes = windows.select("series", "cause", interval_start="start")
+        computed = self._fold_ticks(ticks, seals, None).join(
+            causes, on=["series", "interval_start"], how="left", maintain_order="left"
+        )
+        self.meter.count("recompute_trigger_count", windows.height)
+        return attrs.evolve(self._settled(self.intervals.base, computed), read=ticks.select("key", "version", "content"))
+
+    def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: pl.Expr | None) -> pl.DataFrame:
+        parts = parts_of_ticks(in_order(ticks))
+        return self._folded(self.intervals.base, parts, parts["ts"], seals, cause)
+
+    def _folded(
+        self, interval: Interval, parts: pl.DataFrame, instant: pl.Series, seals: SealBook, cause: pl.Expr | None
+    ) -> pl.DataFrame:
+        start, end = self._periods.bounds(interval, parts["series"], instant)
+        bars = fold(parts, start, end)
+        closed = bars["interval_end"].to_physical() <= seals.until(bars["series"])
+        return bars.with_columns(closed.alias("closed"), *([] if cause is None else [cause.alias("cause")]))
+
+    def _settled(self, interval: Interval, computed: pl.DataFrame) -> "_Bars":
+        stored = self.tables[interval.name].stored(computed.select("series", "interval_start"))
+        rows, change = settle(computed, interval.name, stored)
+        return _Bars(rows, change)
+
+    def _coarser(self, turn: "_Turn", base: "_Bars", levels: Sequence[tuple[Interval, Interval]]) -> Outcome:
+        """Fold the coarser bars above what was just stored, level by level, then raise seals, announce and commit."""
+        if not levels or not len(base.rows):
+            return self._last(turn, base)
+        (interval, finer), *rest = levels
+        parents = self._parents(interval, base.rows.frame, turn.taken)
+        children = self.tables[finer.name].within(parents.select("series", "start", "end"))
+        parts = parts_of_bars(children)
+        computed = self._folded(interval, parts, parts["interval_start"], turn.windows.seals, None).join(
+            parents.select("series", "cause", interval_start="start"), on=["series", "interval_start"], how="left", maintain_order="left"
+        )
+        return self._stored(interval, self._settled(interval, computed), lambda: self._coarser(turn, base, rest))
+
+    def _parents(self, interval: Interval, children: pl.DataFrame, taken: Taken) -> pl.DataFrame:
+        """The coarser periods above these base bars, and those that a rising seal makes final: `series`, `start`, `end`, `cause`."""
+        below = children.select("series", "interval_start", cause="reason")
+        risen = taken.sealed_from.filter(pl.col("seal") > 0).select(
+            "series",
+            interval_start=(pl.col("seal") - 1).cast(below.schema["interval_start"]),
+            cause=pl.lit(Cause.LIVE.value),
+        )
+        touched = pl.concat([below, risen])
+        start, end = self._periods.bounds(interval, touched["series"], touched["interval_start"])
+        parents = touched.select("series", start, end, "cause", period=period_code(touched["series"], start))
+        return parents.unique("period", keep="first").drop("period")
+
+    def _stored(self, interval: Interval, bars: "_Bars", then: Callable[[], Outcome]) -> Outcome:
+        news = bars.news(self._announced, interval)
+        announce = (Announce(topics.bars(interval.name), news),) if len(news) else ()
+        self.meter.count("aggregation_bars_generated_total", len(bars.rows), interval=interval.name)
+        return Outcome(
+            store=(Store(bar_table(interval.name), bars.rows),) if len(bars.rows) else (),
+            announce=announce,
+            kept=lambda: self._remember(bars, interval),
+            then=then,
+        )
+
+    def _last(self, turn: "_Turn", base: "_Bars") -> Outcome:
+        requests, seals = turn.late.requests, turn.taken.sealed
+        return Outcome(
+            store=(Store(SEALS, seals),) if len(seals) else (),
+            announce=(Announce(topics.RECOMPUTE, requests),) if len(requests) else (),
+            commit=self._floors(turn),
+            kept=lambda: self._take_over(turn),
+        )
+
+    def _floors(self, turn: "_Turn") -> dict[TopicPartition, int]:
+        at = {where.partition: offset for where, offset in turn.positions.items() if where.topic == topics.ENRICHED}
+        floors = turn.windows.floors(at)
+        return {
+            where: floors[where.partition] if where.topic == topics.ENRICHED else offset
+            for where, offset in turn.positions.items()
+        }
+
+    def _remember(self, bars: "_Bars", interval: Interval) -> None:
+        """What was announced now need not be told again; what was read for a recompute is known by its winners."""
+        self._turn += 1
+        told = bars.told()
+        turn = pl.Series([self._turn], dtype=pl.UInt64).new_from_index(0, len(told))
+        self._announced.remember(bar_keys(told, interval), turn, bar_contents(told))
+        if bars.read is not None:
+            self._winners.remember(*bars.read.get_columns())
+
+    def _take_over(self, turn: "_Turn") -> None:
+        """Let the next memory count, now that everything is stored."""
+        self._windows, self._positions, self._told_at_s = turn.windows, turn.positions, turn.told_at_s
+        closed, repeats = turn.taken.closed, turn.late.repeats
+        self._winners.remember(closed["key"], closed["version"], closed["content"])
+        self._winners.remember(repeats["key"], repeats["version"], repeats["content"])
+        self._winners.forget(turn.late.asking["key"])
+
+
+@attrs.frozen
+class _Late:
+    """Late ticks: repeats that change nothing, the others, and what those ask for."""
+
+    repeats: pl.DataFrame
+    asking: pl.DataFrame
+    requests: RecomputeRequests
+
+
+@attrs.frozen
+class _Turn:
+    """What a run decided, to count once it is stored."""
+
+    taken: Taken
+    late: _Late
+    windows: Windows
+    positions: dict[TopicPartition, int]
+    told_at_s: float
+
+
+@attrs.frozen
+class _Bars:
+    """Settled bars of one interval and how each stands to its stored row."""
+
+    rows: BarBatch
+    change: pl.Series
+    read: pl.DataFrame | None = None
+    """Key, version, content of the ticks that were read back for them."""
+
+    def replaced_by(self, others: "_Bars") -> "_Bars":
+        """These bars, but for those the others compute as well."""
+        kept = ~period_code(self.rows.frame["series"], self.rows.frame["interval_start"]).is_in(
+            period_code(others.rows.frame["series"], others.rows.frame["interval_start"]).implode()
+        )
+        rows = BarBatch.concat([BarBatch(self.rows.frame.filter(kept)), others.rows])
+        return _Bars(rows, pl.concat([self.change.filter(kept), others.change]), others.read)
+
+    def news(self, announced: Winners, interval: Interval) -> BarBatch:
+        """What must be announced: news, and what is unchanged but was not announced by this process."""
+        if (self.change == Change.NEWS).all():
+            return self.rows
+        unchanged = self.change == Change.NONE
+        known = announced.lookup(bar_keys(self.rows, interval))["content"].eq_missing(bar_contents(self.rows))
+        return BarBatch(self.rows.frame.filter((self.change == Change.NEWS) | (unchanged & ~known)))
+
+    def told(self) -> BarBatch:
+        """What is known to be announced once these bars are: all but those that were overtaken."""
+        if (self.change != Change.OVERTAKEN).all():
+            return self.rows
+        return BarBatch(self.rows.frame.filter(self.change != Change.OVERTAKEN))
+
+
+NO_ARRIVALS = arrived(
+    EnrichedTicks.empty().frame,
+    pl.Series("partition", [], dtype=pl.Int32),
+    pl.Series("offset", [], dtype=pl.Int64),
+    Interval.parse("1h"),
+)
+NO_BARS = _Bars(BarBatch.empty(), pl.Series("change", [], dtype=pl.String))
+NO_WINDOWS = pl.DataFrame(schema={"series": SERIES, "start": INSTANT, "end": INSTANT, "cause": pl.String})
+_SPREAD = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)
+_HALF = pl.Series([1 << 32], dtype=pl.UInt64)
+
+
+def bar_keys(bars: BarBatch, interval: Interval) -> pl.Series:
+    """A well-mixed UInt64 a bar, stable within the process."""
+    code = period_code(bars.frame["series"], bars.frame["interval_start"]).cast(pl.UInt64) + (interval.minutes << 40)
+    product = code * _SPREAD
+    return (product ^ product // _HALF) * _SPREAD
+
+
+def bar_contents(bars: BarBatch) -> pl.Series:
+    """A UInt64 of each bar's content and state."""
+    states = bars.frame["state"].replace_strict(_STATE_NUMBERS, return_dtype=pl.UInt64)
+    return bars.frame["lineage_digest"] * _SPREAD ^ states
+
+
+_STATE_NUMBERS = {state.value: number for number, state in enumerate(State, start=1)}
+
+
+def _tick_partitions(partitions: Iterable[TopicPartition]) -> list[int]:
+    return [where.partition for where in partitions if where.topic == topics.ENRICHED]
+
+
+def _windows_of(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.select("series", start="interval_start", end="interval_end", cause=pl.lit(Cause.LATE.value))

@@ -1,0 +1,170 @@
+"""
+Normalize: raw messages in, clean ticks out.
+
+Each message ends as silver ticks, as dead letters, or as a declared filter, and none is lost. The stage is a function
+of the messages alone but for one thing: it drops what it has itself announced already, at that version or a higher one.
+Correctness never depends on that memory. Source: design.md §2 and §4.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+import attrs
+import polars as pl
+
+from application import topics
+from application.outcome import Announce, Outcome, Store
+from application.ports.clock import Clock
+from application.ports.event_log import Polled, TopicPartition
+from application.ports.meter import Meter
+from application.ports.policies import Policies
+from application.ports.raw_decoder import RawDecoder
+from domain.bronze.dead_letter import MessageOutcomes
+from domain.bronze.message_outcome import ACCEPTED, DEAD_LETTER, FILTERED, dead_letters, message_outcomes
+from domain.bronze.raw_event import RawEvents, RawPrices, Refusals
+from domain.silver.cleaning import clean
+from domain.silver.duplicates import Winners, compared
+from domain.silver.tick import TickBatch, content_digests, key_digests
+
+NAME = "normalization"
+TICKS = "silver_ticks"
+OUTCOMES = "outcomes"
+
+
+@attrs.frozen(kw_only=True)
+class NormalizationCounts:
+    """What became of one topic's messages so far; `raw` to `dead_letter` count messages, the others rows."""
+
+    raw: int = 0
+    accepted: int = 0
+    filtered: int = 0
+    dead_letter: int = 0
+    ticks: int = 0
+    rejected_rows: int = 0
+    repeats: int = 0
+    """Ticks that said again what was known when they arrived, as far as this process remembers."""
+    corrections: int = 0
+    """Ticks that changed what was known when they arrived, as far as this process remembers."""
+
+    def __add__(self, other: "NormalizationCounts") -> "NormalizationCounts":
+        return NormalizationCounts(**{name: value + getattr(other, name) for name, value in attrs.asdict(self).items()})
+
+
+@attrs.frozen
+class _Statements:
+    """The ticks of one batch, whether announced or dropped, with what is known of their keys."""
+
+    ticks: TickBatch
+    keys: pl.Series
+    contents: pl.Series
+    announced: pl.Series
+    """True where this process has announced this tick already, at its version or a higher one."""
+    told: pl.DataFrame
+    """Columns `repeat` and `correction`."""
+
+
+@attrs.define
+class NormalizeTicks:
+    """
+    Turns raw messages into ticks. A Stage.
+
+    Its memory of what it has announced, and its counts, change only when an outcome is kept.
+    """
+
+    decoder: RawDecoder
+    policies: Policies
+    clock: Clock
+    meter: Meter
+    service_version: str = "0.1.0"
+    record_outcomes: bool = False
+    """Whether to store what became of each message in the table `outcomes`."""
+    remembered: int = 1_000_000
+    """Keys of recently announced ticks to remember."""
+    counts: Mapping[str, NormalizationCounts] = attrs.field(init=False, factory=dict)
+    """By topic, of everything kept so far."""
+    name: str = attrs.field(init=False, default=NAME)
+    consumes: Sequence[str] = attrs.field(init=False, default=topics.RAW)
+    _announced: Winners = attrs.field(init=False)
+
+    @_announced.default
+    def _nothing_announced(self) -> Winners:
+        return Winners(self.remembered)
+
+    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+        """Forget what was announced: what comes now is announced again, at most once a key."""
+        self._announced = Winners(self.remembered)
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Forget what was announced."""
+        self._announced = Winners(self.remembered)
+
+    def finish(self) -> Outcome:
+        """Nothing is ever open here."""
+        return Outcome()
+
+    def run(self, polled: Polled) -> Outcome:
+        """Decide about raw messages: ticks to store and announce, dead letters, filters."""
+        if not polled.raw:
+            return Outcome(commit=polled.next_offsets)
+        begun_s = self.clock.monotonic_s()
+        events, now = polled.raw, self.clock.now()
+        decoded = self.decoder.decode(events)
+        ticks, refused_rows = clean(decoded.prices, events, self.policies.feeds(), now)
+        refusals = Refusals.concat([decoded.refusals, refused_rows])
+        tick_events = _tick_events(decoded.prices, refused_rows)
+        outcomes = message_outcomes(events, tick_events, refusals, decoded.filtered)
+        statements = self._compare(ticks, tick_events)
+        fresh = TickBatch(ticks.frame.filter(~statements.announced))
+        return Outcome(
+            store=(Store(TICKS, fresh), *((Store(OUTCOMES, outcomes),) if self.record_outcomes else ())),
+            announce=(Announce(topics.NORMALIZED, fresh),),
+            refused=dead_letters(events, refusals, NAME, now, self.service_version) if len(refusals) else None,
+            commit=polled.next_offsets,
+            kept=partial(self._keep, statements, outcomes, self.clock.monotonic_s() - begun_s),
+        )
+
+    def _compare(self, ticks: TickBatch, tick_events: pl.Series) -> _Statements:
+        keys, contents, versions = key_digests(ticks.frame), content_digests(ticks.frame), ticks.frame["version"]
+        known = self._announced.lookup(keys)
+        same_or_less = (known["version"] == versions) & (known["content"] >= contents)
+        announced = ((known["version"] > versions) | same_or_less).fill_null(value=False)
+        arrived = pl.DataFrame({"key": keys, "version": versions, "content": contents, "arrival": tick_events})
+        return _Statements(ticks, keys, contents, announced, compared(arrived, known))
+
+    def _keep(self, statements: _Statements, outcomes: MessageOutcomes, took_s: float) -> None:
+        self._announced.remember(statements.keys, statements.ticks.frame["version"], statements.contents)
+        batch = _counts(outcomes, statements)
+        before = {topic: self.counts.get(topic, NormalizationCounts()) for topic in batch}
+        self.counts = {**self.counts, **{topic: before[topic] + count for topic, count in batch.items()}}
+        self._measure(batch.values(), statements.ticks, took_s)
+
+    def _measure(self, batch: Iterable[NormalizationCounts], ticks: TickBatch, took_s: float) -> None:
+        total = sum(batch, NormalizationCounts())
+        for status in (ACCEPTED, FILTERED, DEAD_LETTER):
+            self.meter.count("normalization_messages_processed_total", getattr(total, status), status=status)
+        for market, tenant_id, rows in ticks.frame.group_by("market", "tenant_id").len().iter_rows():
+            self.meter.count("normalization_records_processed_total", rows, market=market, tenant_id=tenant_id)
+        self.meter.count("normalization_errors_total", total.dead_letter)
+        self.meter.count("invalid_records_total", total.rejected_rows)
+        self.meter.observe("normalization_processing_latency_ms", took_s * 1000)
+        self.meter.observe("normalization_processing_duration_seconds", took_s)
+
+
+def _tick_events(prices: RawPrices, refused: Refusals) -> pl.Series:
+    """The message of each price that was not refused, in the order of the prices."""
+    rows = prices.frame.select("event", "index")
+    if len(refused):
+        rows = rows.join(refused.frame, on=["event", "index"], how="anti", maintain_order="left")
+    return rows["event"]
+
+
+def _counts(outcomes: MessageOutcomes, statements: _Statements) -> dict[str, NormalizationCounts]:
+    messages = outcomes.frame.group_by("topic").agg(
+        pl.len().alias("raw"),
+        *((pl.col("outcome") == status).sum().alias(status) for status in (ACCEPTED, FILTERED, DEAD_LETTER)),
+        pl.col("ticks").sum(),
+        pl.col("rejected_rows").sum(),
+    )
+    told = statements.told.with_columns(topic=statements.ticks.frame["raw_topic"]).group_by("topic").sum()
+    rows = messages.join(told, on="topic", how="left").rename({"repeat": "repeats", "correction": "corrections"})
+    return {row.pop("topic"): NormalizationCounts(**row) for row in rows.fill_null(0).iter_rows(named=True)}

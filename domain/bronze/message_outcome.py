@@ -1,0 +1,91 @@
+"""What became of raw messages: outcomes, one a message, and dead letters, one a refusal. Source: contracts.md §4."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+
+import polars as pl
+
+from domain.bronze.dead_letter import RAW_KEPT_BYTES, DeadLetter, DeadLetters, MessageOutcomes
+from domain.bronze.raw_event import RawEvents, Refusals
+
+ACCEPTED = "accepted"
+FILTERED = "filtered"
+DEAD_LETTER = "dead_letter"
+
+
+def message_outcomes(
+    events: RawEvents, tick_events: pl.Series, refusals: Refusals, filtered: Sequence[tuple[int, str]]
+) -> MessageOutcomes:
+    """
+    Say of each message how it ended: accepted where any of its rows became a tick.
+
+    Args:
+        events: The messages.
+        tick_events: Position in `events` of the message of each tick.
+        refusals: What was refused of them, whole messages and rows.
+        filtered: Positions of those that are no price on purpose, with the reason.
+
+    Returns:
+        One row a message, in the order of `events`. Rows refused count those of messages that were read that far.
+    """
+    rows = len(events)
+    ticks = _counted(tick_events, rows)
+    refused = refusals.frame.sort("event", "index")
+    first = refused.unique("event", keep="first", maintain_order=True)
+    reason = pl.Series([""]).new_from_index(0, rows).scatter(first["event"], first["reason"])
+    outcome = pl.Series([DEAD_LETTER]).new_from_index(0, rows).scatter((ticks > 0).arg_true(), ACCEPTED)
+    positions = pl.Series([event for event, _ in filtered], dtype=pl.UInt32)
+    codes = pl.Series([str(code) for _, code in filtered], dtype=pl.String)
+    return MessageOutcomes(
+        pl.DataFrame(
+            {
+                "topic": pl.Series(events.topics, dtype=pl.String),
+                "partition": pl.Series(events.partitions, dtype=pl.Int32),
+                "offset": pl.Series(events.offsets, dtype=pl.Int64),
+                "outcome": outcome.scatter(positions, FILTERED) if filtered else outcome,
+                "reason": reason.scatter(positions, codes),
+                "ticks": ticks,
+                "rejected_rows": _counted(refused.filter(pl.col("index") >= 0)["event"], rows),
+            }
+        )
+    )
+
+
+def _counted(events: pl.Series, rows: int) -> pl.Series:
+    counts = events.value_counts(name="rows")
+    return pl.zeros(rows, dtype=pl.Int32, eager=True).scatter(counts[events.name], counts["rows"].cast(pl.Int32))
+
+
+def dead_letters(
+    events: RawEvents, refusals: Refusals, stage: str, refused_at: datetime, service_version: str
+) -> DeadLetters:
+    """
+    Keep what a stage refused, with where it came from and enough of its bytes to try again.
+
+    Args:
+        events: The messages.
+        refusals: What was refused of them.
+        stage: Who refused it.
+        refused_at: When, by the service's clock.
+        service_version: Which program.
+    """
+    hashes = {event: sha256(events.values[event] or b"").hexdigest() for event in refusals.frame["event"].unique()}
+    return DeadLetters.of(
+        DeadLetter(
+            stage=stage,
+            reason=refusal.reason,
+            field=refusal.field,
+            message=refusal.message,
+            topic=events.topics[refusal.event],
+            partition=events.partitions[refusal.event],
+            offset=events.offsets[refusal.event],
+            row_index=refusal.index,
+            first_failed_at=refused_at,
+            retry_count=0,
+            raw=(events.values[refusal.event] or b"")[:RAW_KEPT_BYTES],
+            raw_sha256=hashes[refusal.event],
+            service_version=service_version,
+        )
+        for refusal in refusals.facts()
+    )

@@ -1,0 +1,183 @@
+"""
+Bar intervals and the calendars their days follow.
+
+Shorter bars are aligned in UTC; a day runs from midnight to midnight of its market's clock, so it may have 23 or
+25 hours. The finest interval is the base: bars of it are made of ticks, every coarser bar is folded from the bars of
+a finer interval that tiles it. Source: contracts.md §2, periods.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+import attrs
+import polars as pl
+
+from domain.errors import BadInterval
+
+HOUR_MIN = 60
+DAY_MIN = 24 * HOUR_MIN
+LONGEST_ALIGNED_MIN = 12 * HOUR_MIN
+MINUTE_US = 60_000_000
+UTC = "UTC"
+
+MARKET_CLOCKS = {
+    "MISO": "Etc/GMT+5",
+    "CAISO": "America/Los_Angeles",
+    "ERCOT": "America/Chicago",
+    "PJM": "America/New_York",
+    "NYISO": "America/New_York",
+    "ISONE": "America/New_York",
+    "AESO": "America/Edmonton",
+}
+"""Whose midnight begins a market's day, by the first part of an instrument_id; every other instrument's day is UTC."""
+
+MINUTES = 1 << 27
+"""How many minutes after 1970 a period code can tell apart: until 2225."""
+
+_NAME = re.compile(r"([1-9]\d{0,3})([mhd])")
+_MINUTES = {"m": 1, "h": HOUR_MIN, "d": DAY_MIN}
+
+
+@attrs.frozen(order=True)
+class Interval:
+    """One length of bars, e.g. 5m. `minutes` of a day is its nominal length."""
+
+    minutes: int
+    name: str = attrs.field(order=False)
+
+    @classmethod
+    def parse(cls, name: str) -> "Interval":
+        """
+        Read an interval as operators write it: 1m, 15m, 1h, 1d.
+
+        Raises:
+            BadInterval: It can't be read, or is neither a day nor a divisor of a day up to 12 hours.
+        """
+        match = _NAME.fullmatch(name.strip())
+        if not match:
+            raise BadInterval(f"{name!r} is no interval; write minutes, hours or a day, e.g. 5m,1h,1d")
+        minutes = int(match[1]) * _MINUTES[match[2]]
+        if minutes != DAY_MIN and (minutes > LONGEST_ALIGNED_MIN or DAY_MIN % minutes):
+            raise BadInterval(f"{name!r} does not divide a day; up to 12h an interval must, and the only longer one is 1d")
+        return cls(minutes, name.strip())
+
+    @property
+    def is_day(self) -> bool:
+        """Whether its bars follow a local calendar."""
+        return self.minutes == DAY_MIN
+
+
+@attrs.frozen
+class BarIntervals:
+    """The enabled intervals, finest first, each coarser one with the finer one that tiles it."""
+
+    base: Interval
+    coarser: tuple[tuple[Interval, Interval], ...]
+    """(interval, the finer interval it is folded from), in the order they must be folded."""
+
+    @classmethod
+    def parse(cls, names: Iterable[str]) -> "BarIntervals":
+        """
+        Read the enabled intervals in any order.
+
+        Raises:
+            BadInterval: None is given, one can't be read, or one does not tile the others.
+        """
+        enabled = sorted({Interval.parse(name) for name in names})
+        if not enabled:
+            raise BadInterval("no bar interval is enabled; set at least one, e.g. 5m")
+        base = enabled[0]
+        if HOUR_MIN % base.minutes:
+            raise BadInterval(f"the finest interval must divide an hour, {base.name} does not; add e.g. 5m")
+        odd = [interval.name for interval in enabled if interval.minutes % base.minutes]
+        if odd:
+            raise BadInterval(f"{', '.join(odd)}: no multiple of the finest interval {base.name}")
+        coarser = tuple((interval, _tile(interval, enabled[:at])) for at, interval in enumerate(enabled) if at)
+        return cls(base, coarser)
+
+    @property
+    def all(self) -> tuple[Interval, ...]:
+        """Every enabled interval, finest first."""
+        return (self.base, *(interval for interval, _ in self.coarser))
+
+
+def _tile(interval: Interval, finer: list[Interval]) -> Interval:
+    # A local day begins on a whole UTC hour, so only what divides an hour tiles it.
+    longest = HOUR_MIN if interval.is_day else interval.minutes
+    return max(tile for tile in finer if tile.minutes <= longest and interval.minutes % tile.minutes == 0 and (
+        not interval.is_day or HOUR_MIN % tile.minutes == 0))
+
+
+def clock_of(instrument_id: str) -> str:
+    """The clock whose midnight begins an instrument's day: its market's, else UTC."""
+    return MARKET_CLOCKS.get(instrument_id.partition(".")[0], UTC)
+
+
+def period_code(series: pl.Series, instant: pl.Series) -> pl.Series:
+    """One Int64 a (series, minute), ascending in time within a series; codes are stable within the process."""
+    minute = instant.to_physical() // MINUTE_US
+    return (series.to_physical().cast(pl.Int64) * MINUTES + minute).alias("period")
+
+
+@attrs.define
+class Periods:
+    """Which bar an instant belongs to. Remembers each series' clock, which its name alone decides."""
+
+    _clocks: list[str] = attrs.field(factory=lambda: [UTC])
+    _clock_of_series: pl.Series = attrs.field(factory=lambda: pl.Series([], dtype=pl.Int16))
+
+    def bounds(self, interval: Interval, series: pl.Series, instant: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """
+        The half-open period of this interval around each instant.
+
+        Args:
+            interval: Which length of bars.
+            series: The instants' series (SERIES); only days look at it.
+            instant: Instants (INSTANT), no nulls.
+
+        Returns:
+            Start and end of each period, INSTANT.
+        """
+        if interval.is_day:
+            return self._days(series, instant)
+        length_us = interval.minutes * MINUTE_US
+        start = (instant.to_physical() // length_us * length_us).cast(instant.dtype)
+        return start.alias("start"), (start + timedelta(minutes=interval.minutes)).alias("end")
+
+    def _days(self, series: pl.Series, instant: pl.Series) -> tuple[pl.Series, pl.Series]:
+        clock = self._clock(series)
+        frame = pl.DataFrame({"instant": instant, "clock": clock}).with_row_index("row")
+        parts = [
+            part.select("row", *_local_day(pl.col("instant"), self._clocks[index]))
+            for (index,), part in frame.partition_by("clock", as_dict=True).items()
+        ]
+        days = parts[0] if len(parts) == 1 else pl.concat(parts).sort("row")
+        return days["start"], days["end"]
+
+    def _clock(self, series: pl.Series) -> pl.Series:
+        codes = series.to_physical()
+        known = self._clock_of_series
+        if (highest := codes.max()) is not None and highest >= len(known):
+            grown = pl.Series([-1], dtype=pl.Int16).new_from_index(0, int(highest) + 1 - len(known))
+            known = self._clock_of_series = pl.concat([known, grown])
+        clock = known.gather(codes)
+        unknown = series.filter(clock == -1).unique()
+        if len(unknown):
+            indices = [self._index(clock_of(name.partition("|")[2])) for name in unknown.cast(pl.String)]
+            self._clock_of_series = known.scatter(unknown.to_physical(), indices)
+            clock = self._clock_of_series.gather(codes)
+        return clock
+
+    def _index(self, clock: str) -> int:
+        if clock not in self._clocks:
+            self._clocks.append(clock)
+        return self._clocks.index(clock)
+
+
+def _local_day(instant: pl.Expr, clock: str) -> tuple[pl.Expr, pl.Expr]:
+    if clock == UTC:
+        start = instant.dt.truncate("1d")
+        return start.alias("start"), (start + timedelta(days=1)).alias("end")
+    local = instant.dt.convert_time_zone(clock).dt.truncate("1d")
+    return local.dt.convert_time_zone(UTC).alias("start"), local.dt.offset_by("1d").dt.convert_time_zone(UTC).alias("end")

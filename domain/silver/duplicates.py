@@ -1,0 +1,193 @@
+"""
+Which statement about a key is known to be the newest: a bounded memory that may forget, but never errs.
+
+Keys are well-mixed 64-bit digests, so a key's digits are its place in a table (open addressing, linear probing), and
+a whole batch is looked up or placed by a few gathers and scatters instead of a loop over rows: 20,000 keys among
+500,000 take 3 ms to look up and remember, in a dictionary 27. Two generations bound it: when the young one is full it becomes the old one,
+and the old one is forgotten.
+"""
+
+from typing import Self
+
+import attrs
+import polars as pl
+
+_SMALLEST = 4096
+_UNKNOWN = 0
+
+
+@attrs.define
+class _Generation:
+    """Keys in slots; key 0 is an empty slot, version 0 a key that was forgotten."""
+
+    keys: pl.Series
+    versions: pl.Series
+    contents: pl.Series
+    used: int = 0
+
+    @classmethod
+    def of_slots(cls, slots: int) -> Self:
+        return cls(*(pl.zeros(slots, dtype=pl.UInt64, eager=True) for _ in range(3)))
+
+    @property
+    def room(self) -> int:
+        return len(self.keys) // 2 - self.used
+
+    def find(self, keys: pl.Series) -> pl.Series:
+        """The slot of each key, null where it has none."""
+        return self._probe(keys, claim=False)
+
+    def place(self, keys: pl.Series) -> pl.Series:
+        """The slot of each key, which is claimed where it had none. There must be room for all."""
+        return self._probe(keys, claim=True)
+
+    def _probe(self, keys: pl.Series, *, claim: bool) -> pl.Series:
+        slots = len(self.keys)
+        found = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(keys))
+        rows = pl.arange(len(keys), dtype=pl.UInt32, eager=True)
+        at = (keys % slots).cast(pl.UInt32)
+        step = (keys // slots % slots).cast(pl.UInt32) | 1
+        while len(rows):
+            there = self.keys[at]
+            if claim:
+                there = self._claim(at, keys, there)
+            same = there == keys
+            found.scatter(rows.filter(same), at.filter(same))
+            on = ~same & (there != _UNKNOWN)
+            rows, keys, step = rows.filter(on), keys.filter(on), step.filter(on)
+            at = (at.filter(on) + step) % slots
+        return found
+
+    def _claim(self, at: pl.Series, keys: pl.Series, there: pl.Series) -> pl.Series:
+        empty = there == _UNKNOWN
+        slots = at.filter(empty)
+        self.keys.scatter(slots, keys.filter(empty))
+        self.used += slots.n_unique()
+        return self.keys[at]
+
+    def raise_to(self, slots: pl.Series, versions: pl.Series, contents: pl.Series) -> None:
+        """Keep, of the statements for one slot, the one with the highest version, at equal versions the greatest content."""
+        while len(slots):
+            known, content = self.versions[slots], self.contents[slots]
+            newer = (versions > known) | ((versions == known) & (contents > content))
+            slots, versions, contents = slots.filter(newer), versions.filter(newer), contents.filter(newer)
+            self.versions.scatter(slots, versions)
+            self.contents.scatter(slots, contents)
+
+    def forget(self, keys: pl.Series) -> None:
+        slots = self.find(keys).drop_nulls()
+        self.versions.scatter(slots, pl.zeros(len(slots), dtype=pl.UInt64, eager=True))
+        self.contents.scatter(slots, pl.zeros(len(slots), dtype=pl.UInt64, eager=True))
+
+    def with_slots(self, slots: int) -> "_Generation":
+        """The same knowledge in a larger table."""
+        known = (self.versions != _UNKNOWN).arg_true()
+        larger = _Generation.of_slots(slots)
+        keys = self.keys[known]
+        larger.raise_to(larger.place(keys), self.versions[known], self.contents[known])
+        return larger
+
+
+@attrs.define
+class Winners:
+    """
+    The winning statement of recent keys: key → version, content.
+
+    It holds at least the last `capacity / 2` distinct keys, at most `capacity` and one batch, 48 bytes each.
+    Keys and contents are digests of silver.tick; versions are above 0.
+    """
+
+    capacity: int = 1_000_000
+    _young: _Generation = attrs.field(init=False, factory=lambda: _Generation.of_slots(_SMALLEST))
+    _old: _Generation = attrs.field(init=False, factory=lambda: _Generation.of_slots(_SMALLEST))
+
+    def lookup(self, keys: pl.Series) -> pl.DataFrame:
+        """The known `version` and `content` (UInt64) of each key, in the keys' order; null where unknown."""
+        keys = _never_zero(keys)
+        young = self._known(self._young, keys)
+        if not self._old.used:
+            return young
+        old = self._known(self._old, keys)
+        aged = (old["version"] > young["version"].fill_null(_UNKNOWN)).fill_null(value=False)
+        return pl.DataFrame([old[name].zip_with(aged, young[name]) for name in ("version", "content")])
+
+    @staticmethod
+    def _known(generation: _Generation, keys: pl.Series) -> pl.DataFrame:
+        slots = generation.find(keys)
+        version = generation.versions[slots]
+        known = version != _UNKNOWN
+        unknown = pl.Series([None], dtype=pl.UInt64)
+        content = generation.contents[slots]
+        return pl.DataFrame(
+            [version.zip_with(known, unknown).alias("version"), content.zip_with(known, unknown).alias("content")]
+        )
+
+    def remember(self, keys: pl.Series, versions: pl.Series, contents: pl.Series) -> None:
+        """Take these statements in; for one key the higher version stays, at equal versions the greater content."""
+        keys = _never_zero(keys)
+        self._make_room(len(keys))
+        self._young.raise_to(self._young.place(keys), versions, contents)
+
+    def _make_room(self, keys: int) -> None:
+        if keys <= self._young.room:
+            return
+        if self._young.used + keys <= self.capacity // 2:
+            self._young = self._young.with_slots(_slots_for(self._young.used + keys))
+        else:
+            self._old, self._young = self._young, _Generation.of_slots(_slots_for(keys))
+
+    def forget(self, keys: pl.Series) -> None:
+        """Know nothing of these keys any more."""
+        keys = _never_zero(keys)
+        self._young.forget(keys)
+        self._old.forget(keys)
+
+
+def _never_zero(keys: pl.Series) -> pl.Series:
+    return keys + (keys == _UNKNOWN).cast(pl.UInt64)
+
+
+def _slots_for(keys: int) -> int:
+    slots = _SMALLEST
+    while slots < 4 * keys:
+        slots *= 2
+    return slots
+
+
+def compared(statements: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """
+    Say of each statement what it was when it arrived, given what was known and what came before it.
+
+    Args:
+        statements: `key`, `version`, `content` (UInt64) and `arrival` (any order of arrival), one row a statement.
+        known: `version` and `content` known of each key before, as `Winners.lookup` returns them.
+
+    Returns:
+        `repeat` (newer than what was known, and saying the same) and `correction` (newer, and saying something else).
+        Both False for what is first heard of, and for what is older than what was known.
+    """
+    rows = statements.with_columns(known["version"].alias("known_version"), known["content"].alias("known_content"))
+    before = rows["known_content"]
+    newer = rows["version"] > rows["known_version"].fill_null(_UNKNOWN)
+    again = rows["key"].is_duplicated()
+    if again.any():
+        newer, before = _within_batch(rows.with_row_index("row").filter(again), newer, before)
+    return pl.DataFrame(
+        {
+            "repeat": newer & (before == rows["content"]).fill_null(value=False),
+            "correction": newer & (before != rows["content"]).fill_null(value=False),
+        }
+    )
+
+
+def _within_batch(rows: pl.DataFrame, newer: pl.Series, before: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """What was known before each of these rows, whose keys come several times, counting the rows that came earlier."""
+    heard = pl.col("version").cum_max().shift(1).over("key")
+    rows = rows.sort("key", "arrival").with_columns(
+        raises=pl.col("version") > pl.max_horizontal(heard, "known_version").fill_null(_UNKNOWN)
+    )
+    newer = newer.clone().scatter(rows["row"], rows["raises"])
+    raising = rows.filter("raises").with_columns(
+        before=pl.coalesce(pl.col("content").shift(1).over("key"), "known_content")
+    )
+    return newer, before.clone().scatter(raising["row"], raising["before"])

@@ -1,0 +1,46 @@
+"""Answers about the service itself. They show nothing that is secret, to whoever asks."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from litestar import Response, Router, get
+from litestar.di import Provide
+from litestar.params import Dependency
+
+from application.queries.readiness import CheckReadiness
+from entrypoints.admin.answers import ExactJson, Liveness, Readiness
+
+Exposition = Callable[[], bytes]
+"""All metrics in the Prometheus text format."""
+
+Ready = Annotated[CheckReadiness, Dependency(skip_validation=True)]
+Metrics = Annotated[Exposition, Dependency(skip_validation=True)]
+
+
+@get("/health/live", sync_to_thread=False)
+def live() -> ExactJson[Liveness]:
+    """Whether the process answers; it depends on nothing else."""
+    return ExactJson(Liveness())
+
+
+@get("/health/ready", sync_to_thread=True)
+def ready(readiness: Ready) -> ExactJson[Readiness]:
+    """Whether the service can do its work: 200 if so, else 503."""
+    checks = dict(readiness())
+    fine = all(checks.values())
+    return ExactJson(Readiness(fine, checks), status_code=200 if fine else 503)
+
+
+@get("/metrics", sync_to_thread=True)
+def metrics(exposition: Metrics) -> Response[bytes]:
+    """All metrics in the Prometheus text format."""
+    return Response(exposition(), media_type="text/plain; version=0.0.4")
+
+
+def health_routes(readiness: CheckReadiness, exposition: Exposition) -> Router:
+    """The routes of this file."""
+    dependencies: dict[str, Any] = {
+        "readiness": Provide(lambda: readiness, sync_to_thread=False),
+        "exposition": Provide(lambda: exposition, sync_to_thread=False),
+    }
+    return Router("/", route_handlers=[live, ready, metrics], dependencies=dependencies, tags=["health"])

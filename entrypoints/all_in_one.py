@@ -1,0 +1,335 @@
+"""
+The whole refinery in one process: python -m entrypoints.all_in_one.
+
+Without arguments it runs on a feed of its own making and serves prices over HTTP. With --input it reads raw messages
+from files; with --once it stops when they are through; with --export it leaves every table as parquet.
+"""
+
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import polars as pl
+import uvicorn
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from application.commands.load import LoadRaw
+from application.consume import Stopped
+from application.ports.errors import Fatal
+from application.ports.raw_source import BadInput, Lines
+from application.queries.readiness import CheckReadiness
+from application.stages.normalize import OUTCOMES
+from domain.bronze.raw_event import RawEvents
+from domain.errors import DataprocError
+from entrypoints.admin.app import build_app
+from entrypoints.container import EXPORTED, Container
+from entrypoints.environment import settings_or_exit
+from entrypoints.progress import Progress
+from entrypoints.refinery import Refinery
+from entrypoints.samples.stream import SampleFeed
+from entrypoints.summary import refused_any, show, summary_of
+
+DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
+
+HISTORY = timedelta(hours=3)
+"""How much of its past the sample feed sends at once."""
+
+app = App(
+    name="python -m entrypoints.all_in_one",
+    help=__doc__,
+    help_epilogue="""
+Examples:
+
+  python -m entrypoints.all_in_one
+      the sample feed, served on http://127.0.0.1:8203
+
+  python -m entrypoints.all_in_one --input raw/*.jsonl.gz --once --export out
+      files in, parquet tables out
+
+  zcat raw.jsonl.gz | python -m entrypoints.all_in_one --input - --once --export out --json
+      from standard input, with a summary for machines
+""",
+    result_action="return_value",
+)
+
+
+@app.default
+def run(
+    *,
+    input: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,  # noqa: A002  (its name on the command line)
+    once: bool = False,
+    export: Path | None = None,
+    as_new: bool = False,
+    json: bool = False,
+    demo: bool = False,
+    seconds: float | None = None,
+) -> int:
+    """
+    Run all stages in one process.
+
+    Args:
+        input: Files of raw messages as JSON lines, plain or gzip; - is standard input. Without it, the sample feed.
+        once: Stop when the input is through; otherwise go on serving.
+        export: Folder to write every table into as parquet, with outcomes and summary.json, once the input is through.
+        as_new: Give every line a fresh offset: the same file again is then a re-delivery of everything.
+        json: Print the summary as JSON, and no progress.
+        demo: Run on the sample feed, which is what happens without --input too.
+        seconds: Stop serving after this many seconds.
+
+    Returns:
+        0 done, 2 bad usage or configuration, 3 done but some messages or rows are dead letters, 130 interrupted.
+    """
+    if demo and input:
+        return _refuse("--demo runs on the sample feed and --input on files; give one of them")
+    if (once or export) and not input:
+        return _refuse("--once and --export end with an input; name one with --input FILE")
+    container = Container(settings=settings_or_exit("254carbon-all-in-one"), record_outcomes=export is not None)
+    door = AllInOne(container, once=once, export=export, as_new=as_new, json=json, seconds=seconds)
+    try:
+        return door.load(input) if input else door.demo()
+    except BadInput as error:
+        return _refuse(str(error))
+    except (DataprocError, OSError) as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _refuse(problem: str) -> int:
+    print(problem, file=sys.stderr)
+    return BAD_USAGE
+
+
+@attrs.define
+class AllInOne:
+    """One run of the program."""
+
+    container: Container
+    once: bool
+    export: Path | None
+    as_new: bool
+    json: bool
+    seconds: float | None
+    _stopping: threading.Event = attrs.field(init=False, factory=threading.Event)
+    _refinery: Refinery = attrs.field(init=False)
+    _failure: BaseException | None = attrs.field(init=False, default=None)
+    _began_s: float = attrs.field(init=False, factory=time.monotonic)
+
+    def __attrs_post_init__(self) -> None:
+        stages = (self.container.normalize, self.container.enrich, self.container.aggregate, self.container.project)
+        loops = [
+            self.container.loop(stage=stage(), group=f"all-in-one-{stage().name}", stopping=self._stopping.is_set)
+            for stage in stages
+        ]
+        self._refinery = Refinery(loops, self.container.settings().max_batch_size)
+
+    def load(self, paths: list[str]) -> int:
+        """Load files; then export, stop or go on serving."""
+        source = self.container.raw_lines(paths)
+        if self.once:
+            self._stop_on_signals()
+            return self._loaded(source, paths)
+        return self._serve(lambda: self._loaded(source, paths))
+
+    def demo(self) -> int:
+        """Run on the sample feed until stopped."""
+        return self._serve(self._sample)
+
+    def _loaded(self, source: Any, paths: list[str]) -> int:
+        load = LoadRaw(source, self.container.log(), self.as_new)
+        self._refinery.start()
+        with Progress(silent=self.json) as progress:
+            for _ in load.batches(self.container.settings().max_batch_size):
+                self._refinery.keep_up()
+                progress.tell(load.read, "loading")
+                if self._stopping.is_set():
+                    return self._interrupted(load.read, paths)
+            self._refinery.drain(self._stopping.is_set)
+            if self._stopping.is_set():
+                return self._interrupted(load.read, paths)
+            progress.tell(load.read, "finishing")
+            self._refinery.finish()
+        return self._reported(load)
+
+    def _reported(self, load: LoadRaw) -> int:
+        took_s = time.monotonic() - self._began_s
+        tables = self._tables()
+        summary = summary_of(self.container.normalize().counts, tables["silver_ticks"][0])
+        if self.export:
+            self.container.write_folder()(self.export, tables, self._outcomes(load), summary)
+        self._tell(summary, {name: rows.height for name, (rows, _) in tables.items()}, took_s, load.skipped)
+        return PARTLY if refused_any(summary) else DONE
+
+    def _tables(self) -> dict[str, tuple[pl.DataFrame, type]]:
+        held = self.container.tables()
+        names = [*EXPORTED, *(name for name in held.by_name if name.startswith("bars_"))]
+        return {name: (held.by_name[name].final(), held.by_name[name].batch.fact) for name in names}
+
+    def _outcomes(self, load: LoadRaw) -> pl.DataFrame:
+        outcomes: pl.DataFrame = self.container.tables().by_name[OUTCOMES].final()
+        ids = pl.DataFrame(
+            [(*where, id_) for where, id_ in load.ids.items()],
+            schema={"topic": pl.String, "partition": pl.Int32, "offset": pl.Int64, "id": pl.String},
+            orient="row",
+        )
+        named = outcomes.join(ids, on=["topic", "partition", "offset"], how="left")
+        return named.select("topic", "partition", "offset", "id", "outcome", "reason", "ticks", "rejected_rows")
+
+    def _tell(self, summary: dict[str, Any], rows: dict[str, int], took_s: float, skipped: int) -> None:
+        console = Console()
+        if self.json:
+            console.print_json(data={**summary, "rows": rows, "seconds": round(took_s, 3), "skipped": skipped})
+            return
+        show(summary, rows, took_s, console)
+        if skipped:
+            console.print(f"{skipped:,} messages were in the log already and skipped; --as-new loads them again")
+        if self.export:
+            console.print(f"tables are in {self.export}")
+
+    def _interrupted(self, read: int, paths: list[str]) -> int:
+        print(
+            f"stopped after {read:,} messages. Nothing was exported, and this profile keeps nothing on disk: "
+            f"run the same command again ({', '.join(paths)}) and it starts from the beginning.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+    def _sample(self) -> int:
+        feed = SampleFeed.since(datetime.now(UTC) - HISTORY)
+        load = LoadRaw(_Sample(feed, self._stopping), self.container.log())
+        self._refinery.start()
+        with Progress(silent=self.json) as progress:
+            for _ in load.batches(self.container.settings().max_batch_size):
+                self._refinery.keep_up()
+                progress.tell(load.read, "sample feed")
+        return DONE
+
+    def _pump(self, work: Any) -> None:
+        """Do the work, then let time pass for the stages until somebody stops it."""
+        try:
+            work()
+            while not self._stopping.is_set():
+                if not self._refinery.turn():
+                    self._stopping.wait(self.container.settings().linger_s)
+        except Stopped:
+            return
+        except (DataprocError, OSError) as error:
+            self._failure = error
+        finally:
+            self._stopping.set()
+
+    def _serve(self, work: Any) -> int:
+        """Answer over HTTP while the work is done by a thread of its own."""
+        settings = self.container.settings()
+        listening = _listen(settings.host, settings.port)
+        server = uvicorn.Server(_config(self._app()))
+        pump = threading.Thread(target=self._pump, args=(work,), name="stages")
+        watch = threading.Thread(target=self._watch, args=(server,), name="watch", daemon=True)
+        _welcome(listening)
+        pump.start()
+        watch.start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            self._stopping.set()
+            pump.join()
+        if self._failure:
+            raise self._failure
+        return DONE
+
+    def _watch(self, server: uvicorn.Server) -> None:
+        """Stop serving when the stages have stopped, or the time is up."""
+        self._stopping.wait(self.seconds)
+        server.should_exit = True
+
+    def _app(self) -> Any:
+        ready = CheckReadiness({"stages": lambda: not self._refinery.trouble and self._failure is None})
+        return build_app(
+            self.container.latest_prices(), self.container.bars(), ready, self.container.meter().exposition
+        )
+
+    def _stop_on_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, _: object) -> None:
+        """Stop after the batch at hand; the second time, at once."""
+        self._stopping.set()
+        signal.signal(number, signal.SIG_DFL)
+
+
+@attrs.frozen
+class _Sample:
+    """The sample feed as a raw source: what is due now, and again, until somebody stops it."""
+
+    feed: SampleFeed
+    stopping: threading.Event
+    pause_s: float = 0.2
+
+    def lines(self, at_most: int) -> Iterator[Lines]:
+        """What has arrived since, at least every `pause_s`."""
+        while not self.stopping.is_set():
+            yield self._lines(at_most)
+            self.stopping.wait(self.pause_s)
+
+    def _lines(self, at_most: int) -> Lines:
+        due = self.feed.due(datetime.now(UTC), at_most)
+        events = RawEvents(
+            topics=[sample.topic for sample in due],
+            partitions=[sample.partition for sample in due],
+            offsets=[-1] * len(due),
+            timestamps_us=[sample.timestamp_ms * 1000 for sample in due],
+            values=[sample.value for sample in due],
+        )
+        return Lines(events, {}, ["the sample feed"] * len(due), [False] * len(due))
+
+
+def _config(http: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        http,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=10,
+        limit_concurrency=100,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, so that a port in use is told before anything starts; 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise BadInput(f"can't listen on {host}:{port}: {error}; set DATA_PROC_PORT to another port, 0 takes a free one") from error
+    return listening
+
+
+def _welcome(listening: socket.socket) -> None:
+    host, port = listening.getsockname()[:2]
+    at = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    for line in (
+        f"serving on {at}",
+        f"  latest prices  {at}/v1/latest",
+        f"  one price      {at}/projections/latest_price?instrument_id=MISO.LMP.RT.INDIANA.HUB",
+        f"  bars           {at}/v1/bars?instrument_id=MISO.LMP.RT.INDIANA.HUB&interval=5m",
+        f"  all answers    {at}/schema",
+        f"  metrics        {at}/metrics",
+        "Ctrl-C stops it",
+    ):
+        print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,235 @@
+"""
+Every setting, read from the environment in one place, all problems told at once.
+
+A setting is declared once: its field gives the variable (`DATA_PROC_` and the name in upper case), its default, how its
+text is read and what it means; the reference page is made from the same declaration. Source: contracts.md §6.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from domain.errors import BadInterval, DataprocError
+from domain.gold.interval import BarIntervals
+
+PREFIX = "DATA_PROC_"
+NOT_OURS = frozenset({"DATA_PROC_SHARED"})
+"""Variables with our prefix that only tests read."""
+
+Read = Callable[[str], Any]
+
+
+class BadSettings(DataprocError):
+    """Settings that can't be used. `problems` has one sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def text(given: str) -> str:
+    """Any text but an empty one."""
+    if not given.strip():
+        raise ValueError("must not be empty")
+    return given.strip()
+
+
+def whole(low: int, high: int) -> Read:
+    """A whole number within bounds, both included."""
+
+    def read(given: str) -> int:
+        if not re.fullmatch(r"\d{1,18}", given.strip()) or not low <= int(given) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(given)
+
+    return read
+
+
+def seconds(low: float, high: float) -> Read:
+    """A number of seconds within bounds, both included."""
+
+    def read(given: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", given.strip()) or not low <= float(given) <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
+        return float(given)
+
+    return read
+
+
+def switch(given: str) -> bool:
+    """On or off."""
+    spelled = given.strip().lower()
+    if spelled not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+        raise ValueError("must be true or false")
+    return spelled in {"true", "1", "yes", "on"}
+
+
+def one_of(*known: str) -> Read:
+    """One of a few words, in any case."""
+
+    def read(given: str) -> str:
+        spelled = given.strip().lower()
+        if spelled not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return spelled
+
+    return read
+
+
+def address(*schemes: str) -> Read:
+    """An address with one of these schemes."""
+
+    def read(given: str) -> str:
+        if given.strip().partition("://")[0] not in schemes or "://" not in given:
+            raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")
+        return given.strip()
+
+    return read
+
+
+def intervals(given: str) -> tuple[str, ...]:
+    """Names of bar intervals that tile each other, comma-separated."""
+    try:
+        return tuple(interval.name for interval in BarIntervals.parse(given.split(",")).all)
+    except BadInterval as error:
+        raise ValueError(str(error)) from error
+
+
+def existing_folder(given: str) -> Path:
+    """A folder that exists."""
+    if not Path(given).is_dir():
+        raise ValueError("must be a folder that exists")
+    return Path(given)
+
+
+def overrides_s(given: str) -> dict[str, float]:
+    """Seconds by feed, e.g. `miso.lmp.rt=600,caiso.lmp.dam=7200`; a feed is a source_id."""
+    found: dict[str, float] = {}
+    for part in given.split(","):
+        feed, equals, value = part.strip().partition("=")
+        if not equals or not feed.strip() or feed.strip() in found:
+            raise ValueError("must be feeds and seconds, each feed once, e.g. miso.lmp.rt=600,caiso.lmp.dam=7200")
+        found[feed.strip()] = seconds(0, 366 * 86_400)(value)
+    return found
+
+
+def setting(default: Any, read: Read, doc: str, *, secret: bool = False) -> Any:
+    """
+    Declare a setting.
+
+    Args:
+        default: What holds where the variable is absent.
+        read: Turns its text into a value, or raises ValueError with what it must be.
+        doc: What it means, with its unit.
+        secret: May hold a password: is never shown.
+    """
+    shown = (lambda value: "***" if value else repr(value)) if secret else repr
+    return attrs.field(default=default, repr=shown, metadata={"read": read, "doc": doc, "secret": secret})
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All settings of all services."""
+
+    env: str = setting("local", text, "Name of the environment.")
+    log_level: str = setting("info", one_of("debug", "info", "warning", "error"), "Least level that is logged.")
+    trace_enabled: bool = setting(True, switch, "Whether traces are recorded.")
+
+    host: str = setting("127.0.0.1", text, "Address HTTP listens on; the loopback unless told otherwise.")
+    port: int = setting(8203, whole(0, 65_535), "Port HTTP listens on; 0 takes a free one.")
+
+    kafka_bootstrap: str = setting("kafka:9092", text, "Kafka broker addresses.")
+    clickhouse_url: str = setting(
+        "http://clickhouse:8123",
+        address("http", "https", "clickhouse", "clickhouses", "chdb"),
+        "ClickHouse; the scheme picks the client, chdb:///path the engine in process.",
+        secret=True,
+    )
+    postgres_dsn: str = setting(
+        "postgresql://postgres/dataproc", address("postgres", "postgresql", "sqlite"), "Reference data.", secret=True
+    )
+    redis_url: str = setting("redis://redis:6379/0", address("redis", "rediss", "unix"), "Cache.", secret=True)
+    consumer_group: str = setting("norm-svc-1", text, "Name by which consumers share partitions.")
+
+    max_batch_size: int = setting(20_000, whole(1, 1_000_000), "Most records a poll returns.")
+    linger_s: float = setting(0.05, seconds(0, 60), "Longest wait for a first record, in seconds.")
+    bar_intervals: tuple[str, ...] = setting(("5m", "1h", "1d"), intervals, "Enabled bar intervals, comma-separated.")
+    lateness_s: Mapping[str, float] = setting(
+        attrs.Factory(dict),
+        overrides_s,
+        "Allowed lateness by feed, in seconds of event time, where it differs from its policy.",
+    )
+    idle_s: Mapping[str, float] = setting(
+        attrs.Factory(dict),
+        overrides_s,
+        "Silence by feed after which its windows close, in seconds, where it differs from its policy.",
+    )
+    provisional_every_s: float = setting(1, seconds(0, 3600), "Seconds between announcements of open windows.")
+    refresh_open_parents_s: float = setting(
+        1, seconds(0, 3600), "Seconds a coarser bar may wait for a child still open."
+    )
+    window_memory_ticks: int = setting(5_000_000, whole(1, 1_000_000_000), "Most ticks of open windows held in memory.")
+    replay_limit: int = setting(
+        1_000_000, whole(1, 1_000_000_000), "Most records a restart may have to replay a partition."
+    )
+    winners: int = setting(
+        1_000_000, whole(0, 100_000_000), "Most keys whose winning tick is remembered, so that repeats are skipped."
+    )
+    logic_epoch: int = setting(
+        1, whole(0, 65_535), "Version of the formulas; a higher one outranks every bar of a lower."
+    )
+    wire_between_stages: bool = setting(
+        False, switch, "Send batches through the wire codec between stages of one process."
+    )
+
+    reference_dir: Path | None = setting(  # noqa: RUF009 - declares a field
+        None, existing_folder, "Folder of reference files in place of the shipped ones."
+    )
+    metadata_cache_s: float = setting(300, seconds(0, 86_400), "Seconds for which looked-up metadata is remembered.")
+    curve_rebuild_threads: int = setting(4, whole(1, 256), "Parallel curve builds.")
+    projection_refresh_interval: float = setting(
+        10, seconds(0.1, 86_400), "Seconds between background sweeps of projections."
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """
+        Read all settings.
+
+        Args:
+            environment: Variables by name, e.g. `os.environ`.
+
+        Raises:
+            BadSettings: Some can't be read, or nobody reads a variable with our prefix; every problem is told.
+        """
+        fields = {variable(field): field for field in attrs.fields(cls)}
+        given = {name: value for name, value in environment.items() if name.startswith(PREFIX) and name not in NOT_OURS}
+        problems = [_unknown(name, list(fields)) for name in sorted(given.keys() - fields.keys())]
+        values = {}
+        for name in sorted(given.keys() & fields.keys()):
+            try:
+                values[fields[name].name] = fields[name].metadata["read"](given[name])
+            except ValueError as error:
+                problems.append(_unusable(fields[name], given[name], error))
+        if problems:
+            raise BadSettings(problems)
+        return cls(**values)
+
+
+def variable(field: "attrs.Attribute[Any]") -> str:
+    """The environment variable of a setting."""
+    return PREFIX + field.name.upper()
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"{name}: nobody reads this variable; " + (f"did you mean {near[0]}?" if near else "unset it")
+
+
+def _unusable(field: "attrs.Attribute[Any]", given: str, error: ValueError) -> str:
+    shown = "***" if field.metadata["secret"] else ascii(given[:80])
+    return f"{variable(field)}: {error}, is {shown}"

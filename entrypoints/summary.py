@@ -1,0 +1,63 @@
+"""What a load came to: counts by topic, as JSON and as a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from application.stages.normalize import NormalizationCounts
+
+COLUMNS = (
+    "raw",
+    "accepted",
+    "filtered",
+    "dead_letter",
+    "ticks",
+    "rejected_rows",
+    "silver_distinct",
+    "duplicates",
+    "corrections",
+)
+
+
+def summary_of(counts: Mapping[str, NormalizationCounts], silver: pl.DataFrame) -> dict[str, Any]:
+    """
+    Counts by topic: raw, accepted, filtered and dead_letter in messages; duplicates = ticks - silver_distinct.
+
+    Args:
+        counts: What normalization counted.
+        silver: The final silver ticks.
+    """
+    distinct = dict(silver.group_by("raw_topic").len().iter_rows())
+    return {"topics": {topic: _row(count, distinct.get(topic, 0)) for topic, count in sorted(counts.items())}}
+
+
+def _row(count: NormalizationCounts, silver_distinct: int) -> dict[str, int]:
+    told = attrs.asdict(count)
+    told |= {"silver_distinct": silver_distinct, "duplicates": told["ticks"] - silver_distinct}
+    return {name: told[name] for name in COLUMNS}
+
+
+def refused_any(summary: Mapping[str, Any]) -> bool:
+    """Whether some message or row ended as a dead letter."""
+    return any(row["dead_letter"] or row["rejected_rows"] for row in summary["topics"].values())
+
+
+def show(summary: Mapping[str, Any], tables: Mapping[str, int], took_s: float, console: Console) -> None:
+    """Print a summary as tables, with rates."""
+    table = Table(title="raw messages", title_justify="left")
+    table.add_column("topic")
+    for name in COLUMNS:
+        table.add_column(name.replace("_", " "), justify="right")
+    for topic, row in summary["topics"].items():
+        table.add_row(topic, *(f"{row[name]:,}" for name in COLUMNS))
+    total = {name: sum(row[name] for row in summary["topics"].values()) for name in COLUMNS}
+    table.add_section()
+    table.add_row("all", *(f"{total[name]:,}" for name in COLUMNS))
+    console.print(table)
+    rate = total["raw"] / took_s if took_s else 0
+    console.print(f"{total['raw']:,} messages in {took_s:.1f} s: {rate:,.0f} a second")
+    console.print("rows: " + ", ".join(f"{name} {rows:,}" for name, rows in tables.items()))
