@@ -16,6 +16,9 @@ import polars as pl
 SERIES = pl.Categorical(pl.Categories("series"))
 """Type of the column that keys events, `tenant_id|instrument_id`; its physical code is stable within a process."""
 
+_HELD = pl.Series(["|"], dtype=SERIES)
+"""Keeps the codes stable: polars forgets them once no column holds one, and memories hold codes without their columns."""
+
 LONGEST_NAME = 64
 COORDINATE_SLOTS = 4096
 """Versions that one microsecond of knowledge has room for: 12 bits."""

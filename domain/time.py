@@ -43,9 +43,11 @@ def read_iso(texts: pl.Series) -> pl.DataFrame:
     if 2 * len(distinct) > len(texts):
         return _read_each(texts)
     read = _read_each(distinct)
-    return texts.to_frame("text").join(
-        read.with_columns(distinct.alias("text")), on="text", how="left", nulls_equal=True, maintain_order="left"
-    ).drop("text")
+    return (
+        texts.to_frame("text")
+        .join(read.with_columns(distinct.alias("text")), on="text", how="left", nulls_equal=True, maintain_order="left")
+        .drop("text")
+    )
 
 
 def _read_each(texts: pl.Series) -> pl.DataFrame:

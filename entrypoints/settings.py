@@ -42,7 +42,7 @@ def whole(low: int, high: int) -> Read:
     """A whole number within bounds, both included."""
 
     def read(given: str) -> int:
-        if not re.fullmatch(r"\d{1,18}", given.strip()) or not low <= int(given) <= high:
+        if not re.fullmatch(r"[0-9]{1,18}", given.strip()) or not low <= int(given) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}")
         return int(given)
 
@@ -53,7 +53,7 @@ def seconds(low: float, high: float) -> Read:
     """A number of seconds within bounds, both included."""
 
     def read(given: str) -> float:
-        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", given.strip()) or not low <= float(given) <= high:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", given.strip()) or not low <= float(given) <= high:
             raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
         return float(given)
 
@@ -226,8 +226,8 @@ def variable(field: "attrs.Attribute[Any]") -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"{name}: nobody reads this variable; " + (f"did you mean {near[0]}?" if near else "unset it")
+    near = get_close_matches(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known], n=1)
+    return f"{name}: nobody reads this variable; " + (f"did you mean {PREFIX}{near[0]}?" if near else "unset it")
 
 
 def _unusable(field: "attrs.Attribute[Any]", given: str, error: ValueError) -> str:

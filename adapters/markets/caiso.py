@@ -7,15 +7,15 @@ the report call it VALUE or PRC. `clearing_price` of the metadata is the energy 
 Source: contracts.md §1, variant A; conventions.md §1.2.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import polars as pl
 
-from adapters.markets.columns import FastColumns, is_no_name, portions
-from adapters.markets.reading import FastReading, Reading, lower, upper
+from adapters.markets.columns import FastColumns, filled, is_no_name, portions
+from adapters.markets.reading import FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
 from adapters.markets.wrapper import contradicts, message_type, raw_text, same_number, sequence_text, text_in
 from adapters.wire.exact_json import Members, is_integer, name_of, read_text, text_of
@@ -100,7 +100,7 @@ class Place:
     end: Any
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Point:
     """The rows of one place, joined."""
 
@@ -123,7 +123,9 @@ class Point:
 
 def value_of(row: Members) -> Any:
     """Return the value of a row: the first of its value columns that holds something."""
-    return next((row[column] for column in VALUE_COLUMNS if row.get(column) not in (None, "")), row.get(VALUE_COLUMNS[0]))
+    return next(
+        (row[column] for column in VALUE_COLUMNS if row.get(column) not in (None, "")), row.get(VALUE_COLUMNS[0])
+    )
 
 
 class CaisoRows:
@@ -138,20 +140,30 @@ class CaisoRows:
         payload = read_payload(message)
         refuse_other_market(payload.get("market"), MARKET)
         if "raw_payload" not in payload and "data_type" in payload:
-            raise Unreadable(Reason.UNKNOWN_DATA_TYPE, "data_type", f"{payload['data_type']!r:.80} is no type of {MARKET}")
+            raise Unreadable(
+                Reason.UNKNOWN_DATA_TYPE, "data_type", f"{payload['data_type']!r:.80} is no type of {MARKET}"
+            )
         envelope = read_envelope(message)
         points = _points(read_text(raw_text(payload)))
         metadata = payload.get("metadata")
-        summary = _Summary.of(metadata if isinstance(metadata, dict) else {}, points)
+        contradicted = _contradicted(metadata if isinstance(metadata, dict) else {}, points)
         prices, refusals = [], []
         for index, point in enumerate(points):
             try:
-                prices.append(_price(event, index, point, payload, envelope, contradicted=summary.contradicts(point)))
+                prices.append(
+                    _price(
+                        event, index, point, payload, envelope, conflicting=point.conflicting or point in contradicted
+                    )
+                )
             except Unreadable as refused:
-                refusals.append(Refusal(event=event, index=index, reason=refused.reason, field=refused.field, message=refused.message))
+                refusals.append(
+                    Refusal(
+                        event=event, index=index, reason=refused.reason, field=refused.field, message=refused.message
+                    )
+                )
         return Reading(prices=prices, refusals=refusals)
 
-    def read_fast(self, values: Sequence[bytes | None], events: Sequence[int]) -> FastReading:
+    def read_fast(self, values: Values, events: Sequence[int]) -> FastReading:
         """Read many messages, leaving out those it is not sure of, and all that speak of several points."""
         unsure: list[int] = []
         taken = FastColumns(_TAKEN)
@@ -167,7 +179,12 @@ class CaisoRows:
                     unsure.append(event)
                     continue
                 rows += (event, message.event_id, message.trace_id, message.tenant_id)
-                rows += (payload.source_system or message.producer, message.ingested_at, payload.market, payload.sequence)
+                rows += (
+                    payload.source_system or message.producer,
+                    message.ingested_at,
+                    payload.market,
+                    payload.sequence,
+                )
                 rows += components
             if rows:
                 taken.take(rows)
@@ -186,7 +203,7 @@ _TAKEN: Mapping[str, Any] = {
 
 def _prices(taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
     taken.checked("market", lambda market: market is None or lower(market) != MARKET)
-    nodes = taken.checked("node", is_no_name).fill_null("")
+    nodes = filled(taken.checked("node", is_no_name))
     runs = taken.translated("run", is_no_name, lambda run: upper(run or ""))
     return taken.prices(
         {
@@ -224,7 +241,12 @@ def _one_point(rows: Sequence[Any], summary: Any) -> tuple[str | None, ...]:
     node, run, start, end = first.NODE, first.MARKET_RUN_ID, first.INTERVALSTARTTIME_GMT, first.INTERVALENDTIME_GMT
     values = {}
     for row in rows:
-        if row.NODE != node or row.INTERVALSTARTTIME_GMT != start or row.INTERVALENDTIME_GMT != end or row.MARKET_RUN_ID != run:
+        if (
+            node != row.NODE
+            or start != row.INTERVALSTARTTIME_GMT
+            or end != row.INTERVALENDTIME_GMT
+            or run != row.MARKET_RUN_ID
+        ):
             raise Unsure
         values[row.LMP_TYPE] = row.MW or row.VALUE or row.PRC
     price, value = values.get(PRICE), values.get
@@ -257,10 +279,12 @@ def _points(rows: Any) -> list[Point]:
 
 
 def _hashable(value: Any) -> Any:
-    return text_of(value) if isinstance(value, list | dict) else value
+    return (text_of(value),) if isinstance(value, list | dict) else value
 
 
-def _price(event: int, index: int, point: Point, payload: Members, envelope: RawEnvelope, *, contradicted: bool) -> RawPrice:
+def _price(
+    event: int, index: int, point: Point, payload: Members, envelope: RawEnvelope, *, conflicting: bool
+) -> RawPrice:
     place = point.place
     node = name_of(place.node, "NODE")
     run = "" if place.run in (None, "") else upper(name_of(place.run, "MARKET_RUN_ID"))
@@ -284,7 +308,7 @@ def _price(event: int, index: int, point: Point, payload: Members, envelope: Raw
         currency=CURRENCY,
         unit=UNIT,
         ingested_at=envelope.ingested_at,
-        flags=int(Flag.SOURCE_CONFLICT) if point.conflicting or contradicted else 0,
+        flags=int(Flag.SOURCE_CONFLICT) if conflicting else 0,
         metadata="{}",
         source_event_id=envelope.source_event_id,
         source_system=text_of(payload.get("source_system")) or envelope.producer,
@@ -292,26 +316,20 @@ def _price(event: int, index: int, point: Point, payload: Members, envelope: Raw
     )
 
 
-@attrs.frozen
-class _Summary:
-    """What a connector's metadata says about one of the points, beside the rows that count."""
+def _contradicted(metadata: Members, points: Sequence[Point]) -> Sequence[Point]:
+    """
+    Find the points of which a connector's metadata says something else than their rows.
 
-    metadata: Members
-    meant: tuple[Point, ...]
-    """The points it speaks of: the one it names, else, where it names one that is not there or none, all."""
-    misplaced: bool
+    Metadata speaks of one point. Where it names none of those that are there, it contradicts them all.
+    """
+    named = [point for point in points if _names_place(metadata, point.place)]
+    if not named:
+        return points
+    return [] if any(_agrees(metadata, point) for point in named) else named
 
-    @classmethod
-    def of(cls, metadata: Members, points: Iterable[Point]) -> "_Summary":
-        points = tuple(points)
-        named = tuple(point for point in points if _names_place(metadata, point.place))
-        return cls(metadata, named or points, misplaced=not named)
 
-    def contradicts(self, point: Point) -> bool:
-        if all(point is not meant for meant in self.meant):
-            return False
-        values = ((self.metadata.get(name), point.values.get(kind)) for name, kind in SUMMARIES.items())
-        return self.misplaced or any(contradicts(summary, value) for summary, value in values)
+def _agrees(metadata: Members, point: Point) -> bool:
+    return not any(contradicts(metadata.get(name), point.values.get(kind)) for name, kind in SUMMARIES.items())
 
 
 def _names_place(metadata: Members, place: Place) -> bool:

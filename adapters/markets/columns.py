@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from adapters.markets.reading import prices_frame
+from adapters.markets.reading import constant, prices_frame
 from adapters.wire.exact_json import has_control_characters
 from adapters.wire.raw_envelope import DEFAULT_TENANT, is_tenant
-from adapters.wire.typed_json import COUNT, NUMBER, TEXT, number_texts, unread_numbers
+from adapters.wire.typed_json import COUNT, NUMBER, TEXT, number_texts
 
 MESSAGES_AT_ONCE = 1000
 
@@ -52,7 +52,7 @@ class FastColumns:
 
     def _column(self, values: list[Any], kind: Any) -> pl.Series:
         if kind is NUMBER:
-            texts, unsure = unread_numbers(values)
+            texts, unsure = number_texts(values)
             self._unsure.update(self._height + place for place in unsure)
             return texts
         return pl.Series(values, dtype={int: pl.Int32, COUNT: pl.Int64}.get(kind, pl.String))
@@ -67,13 +67,9 @@ class FastColumns:
             self._parts[name] = parts = [pl.concat(parts, rechunk=True)]
         return parts[0]
 
-    def number(self, name: str) -> pl.Series:
-        """A NUMBER column as texts; null where null or absent."""
-        return number_texts(self.column(name))
-
     def text(self, name: str, absent: str = "") -> pl.Series:
         """A column of texts without nulls."""
-        return self.column(name).fill_null(absent)
+        return filled(self.column(name), absent)
 
     def checked(self, name: str, odd: Callable[[Any], bool]) -> pl.Series:
         """A column of texts whose odd values make their messages unsure. Each distinct value is looked at once."""
@@ -89,7 +85,7 @@ class FastColumns:
         distinct = values.unique().to_list()
         written = [into(value) for value in distinct]
         if len(distinct) == 1:
-            return pl.repeat(written[0], self._height, dtype=pl.String, eager=True)
+            return constant(name, pl.String, written[0], self._height)
         return values.replace_strict(distinct, written, return_dtype=pl.String)
 
     def distrust(self, rows: pl.Series) -> None:
@@ -107,7 +103,7 @@ class FastColumns:
         envelope = {
             "event": self.column("event"),
             "tenant_id": self.text("tenant_id", DEFAULT_TENANT),
-            "ingested_at": self.number("ingested_at"),
+            "ingested_at": self.column("ingested_at"),
             **{name: self.text(name) for name in ("source_event_id", "source_system", "trace_id")},
         }
         frame = prices_frame(self._height, {**envelope, **columns})
@@ -115,6 +111,11 @@ class FastColumns:
             return frame, []
         unsure = self.column("event").gather(sorted(self._unsure))
         return frame.filter(~frame["event"].is_in(unsure.to_list())), unsure.to_list()
+
+
+def filled(texts: pl.Series, absent: str = "") -> pl.Series:
+    """A column of texts with this one where it was null."""
+    return texts.fill_null(absent) if texts.null_count() else texts
 
 
 def is_no_name(text: str | None) -> bool:

@@ -63,7 +63,9 @@ def nodal(data_type: str, *, price: str, energy: bool = False, id: str = "LMP.RU
     components = {"congestion_price": "congestion_usd_per_mwh", "loss_price": "loss_usd_per_mwh"}
     if energy:
         components["energy_price"] = "energy_usd_per_mwh"
-    return Feed(**{"data_type": data_type, "id": id, "symbol": ("node",), "price": (price,), "components": components, **more})
+    return Feed(
+        **{"data_type": data_type, "id": id, "symbol": ("node",), "price": (price,), "components": components, **more}
+    )
 
 
 def rights(data_type: str, id: str, **more: Any) -> Feed:  # noqa: A002 as the field it fills

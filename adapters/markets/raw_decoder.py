@@ -1,18 +1,20 @@
 """
 The raw decoder: bytes of every raw topic to prices in our words.
 
-Each topic's messages are read twice at most: fast, all together, and those the fast reader is not sure of once more,
-one by one, exactly. The exact reader decides what is refused and why.
+Each topic's messages are read fast, all together; those the fast reader is not sure of are read once more, one by one,
+exactly. The exact reader decides what is refused and why. Avro is turned into the JSON it stands for and goes the same
+way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+import attrs
 import polars as pl
 
 from adapters.markets import aeso, ercot, isone, miso, nyiso, pjm
 from adapters.markets.caiso import CaisoRows
 from adapters.markets.load_generator import is_generated, read_generated
-from adapters.markets.reading import Reading, TopicReader, prices_of, refusals_of
+from adapters.markets.reading import FastReading, Reading, TopicReader, Values, prices_of, refusals_of
 from adapters.markets.ticks import CsvTicks
 from adapters.markets.typed_payload import TypedPayloads
 from adapters.markets.venue import states_no_price
@@ -26,7 +28,14 @@ from domain.errors import Declared, Reason
 MAX_VALUE_BYTES = 1 << 20
 """A larger value is refused unread. Source: contracts.md §1, odd input."""
 
-TYPED = {module.__name__.rpartition(".")[2]: module.FEEDS for module in (miso, ercot, pjm, nyiso, isone, aeso)}
+TYPED = {
+    "miso": miso.FEEDS,
+    "ercot": ercot.FEEDS,
+    "pjm": pjm.FEEDS,
+    "nyiso": nyiso.FEEDS,
+    "isone": isone.FEEDS,
+    "aeso": aeso.FEEDS,
+}
 """Feeds of the markets that send typed payloads."""
 
 
@@ -34,80 +43,107 @@ class MarketDecoder:
     """Reads all raw topics. A RawDecoder."""
 
     def __init__(self, avro: RawAvro | None = None) -> None:
+        """Take a reader of Avro; by default one of the schemas that lie beside it."""
         self._avro = avro or RawAvro.of_files()
-        self._markets = {raw(market): market for market in (*TYPED, "caiso")}
-        self._readers: Mapping[str, TopicReader] = {
-            **{raw(market): TypedPayloads.of(market, feeds) for market, feeds in TYPED.items()},
-            raw("caiso"): CaisoRows(),
-            RAW_TICKS: CsvTicks(),
+        self._topics = {
+            **{raw(market): _Topic(market, TypedPayloads.of(market, feeds)) for market, feeds in TYPED.items()},
+            raw("caiso"): _Topic("caiso", CaisoRows()),
+            RAW_TICKS: _Topic("", CsvTicks()),
         }
 
     def decode(self, events: RawEvents) -> Decoded:
         """Read each message as far as its market's words allow."""
         frames: list[pl.DataFrame] = []
-        prices: list[RawPrice] = []
-        refusals: list[Refusal] = []
-        filtered: list[tuple[int, str]] = []
-        for topic, positions in _by_topic(events).items():
-            fast, readings = self._read_topic(topic, events.values, positions)
-            frames += fast
-            for event, reading in readings:
-                prices += reading.prices
-                refusals += reading.refusals
-                filtered += [(event, reading.filtered)] if reading.filtered else []
-        if prices or not frames:
-            frames.append(prices_of(prices))
-        return Decoded(
-            prices=RawPrices(pl.concat(frames) if len(frames) > 1 else frames[0]),
-            refusals=refusals_of(refusals),
-            filtered=sorted(filtered),
-        )
+        readings: dict[int, Reading] = {}
+        for name, positions in _by_topic(events).items():
+            topic = self._topics.get(name)
+            if topic is None:
+                stray = Unreadable(Reason.UNKNOWN_MARKET, "", f"{name} is no raw topic")
+                readings |= {event: _refused(event, stray) for event in positions}
+                continue
+            unread = {event: reading for event in positions if (reading := _unread(event, events.values[event]))}
+            fast = _read_fast(topic.reader, events.values, [event for event in positions if event not in unread])
+            frames += fast.prices
+            exact = self._read_again(topic, events.values, fast.unsure, frames)
+            readings |= {**unread, **exact}
+        return _decoded(frames, readings)
 
-    def _read_topic(
-        self, topic: str, values: Sequence[bytes | None], positions: Sequence[int]
-    ) -> tuple[list[pl.DataFrame], Iterable[tuple[int, Reading]]]:
-        readings: list[tuple[int, Reading]] = []
-        reader = self._readers.get(topic)
-        if reader is None:
-            return [], [(event, _refused(event, Unreadable(Reason.UNKNOWN_MARKET, "", f"{topic} is no raw topic"))) for event in positions]
-        small = []
-        for event in positions:
-            value = values[event]
-            if value is None:
-                readings.append((event, Reading(filtered=Declared.TOMBSTONE)))
-            elif len(value) > MAX_VALUE_BYTES:
-                oversize = Unreadable(Reason.OVERSIZE, "", f"{len(value)} bytes are more than {MAX_VALUE_BYTES}")
-                readings.append((event, _refused(event, oversize)))
-            else:
-                small.append(event)
-        fast = reader.read_fast(values, small)
-        readings += [(event, self._read_exactly(topic, reader, event, values[event] or b"")) for event in fast.unsure]
-        return list(fast.prices), readings
+    def _read_again(
+        self, topic: "_Topic", values: Values, unsure: Sequence[int], frames: list[pl.DataFrame]
+    ) -> Mapping[int, Reading]:
+        """Read what the fast reader was not sure of: Avro fast once more, as JSON, the rest exactly."""
+        texts: dict[int, bytes] = {}
+        readings: dict[int, Reading] = {}
+        for event in unsure:
+            value = values[event] or b""
+            try:
+                texts[event] = self._avro.to_json(value) if value.startswith(MAGIC) else value
+            except Unreadable as refused:
+                readings[event] = _refused(event, refused)
+        framed = [event for event, text in texts.items() if text is not values[event]]
+        fast = _read_fast(topic.reader, texts, framed)
+        frames += fast.prices
+        done = set(framed) - set(fast.unsure)
+        return readings | {
+            event: _read_exactly(topic, event, text) for event, text in texts.items() if event not in done
+        }
 
-    def _read_exactly(self, topic: str, reader: TopicReader, event: int, value: bytes) -> Reading:
-        try:
-            message = members_of(read_value(self._avro.to_json(value) if value.startswith(MAGIC) else value), "")
-            if is_generated(message):
-                return read_generated(event, message, self._markets.get(topic, ""))
-            payload = message.get("payload")
-            if isinstance(payload, dict) and states_no_price(payload):
-                return Reading(filtered=Declared.NOT_A_PRICE)
-            return reader.read(event, message)
-        except Unreadable as refused:
-            return _refused(event, refused)
-        except Exception as error:  # noqa: BLE001 the last line of defence: a message never harms its neighbours
-            return _refused(event, Unreadable(Reason.BAD_SHAPE, "", f"unforeseen {type(error).__name__}: {error}"))
+
+@attrs.frozen
+class _Topic:
+    market: str
+    """Whose messages it carries; empty where those of many venues."""
+    reader: TopicReader
 
 
 def _by_topic(events: RawEvents) -> Mapping[str, Sequence[int]]:
-    if len(set(events.topics)) == 1:
-        return {events.topics[0]: range(len(events))}
     positions: dict[str, list[int]] = {}
     for event, topic in enumerate(events.topics):
         positions.setdefault(topic, []).append(event)
     return positions
 
 
+def _unread(event: int, value: bytes | None) -> Reading | None:
+    """What becomes of a message before it is read at all; None where it has to be read."""
+    if value is None:
+        return Reading(filtered=Declared.TOMBSTONE)
+    if len(value) > MAX_VALUE_BYTES:
+        return _refused(event, Unreadable(Reason.OVERSIZE, "", f"{len(value)} bytes are more than {MAX_VALUE_BYTES}"))
+    return None
+
+
+def _read_fast(reader: TopicReader, values: Values, events: Sequence[int]) -> FastReading:
+    try:
+        return reader.read_fast(values, events)
+    except Exception:  # noqa: BLE001 the last line of defence: what the fast reader can't cope with is read one by one
+        return FastReading(prices=(), unsure=events)
+
+
+def _read_exactly(topic: _Topic, event: int, value: bytes) -> Reading:
+    try:
+        message = members_of(read_value(value), "")
+        if is_generated(message):
+            return read_generated(event, message, topic.market)
+        if states_no_price(message):
+            return Reading(filtered=Declared.NOT_A_PRICE)
+        return topic.reader.read(event, message)
+    except Unreadable as refused:
+        return _refused(event, refused)
+    except Exception as error:  # noqa: BLE001 the last line of defence: a message never harms its neighbours
+        return _refused(event, Unreadable(Reason.BAD_SHAPE, "", f"unforeseen {type(error).__name__}: {error}"))
+
+
 def _refused(event: int, why: Unreadable) -> Reading:
-    refusal = Refusal(event=event, index=-1, reason=why.reason, field=why.field, message=why.message)
-    return Reading(refusals=[refusal])
+    return Reading(refusals=[Refusal(event=event, index=-1, reason=why.reason, field=why.field, message=why.message)])
+
+
+def _decoded(frames: list[pl.DataFrame], readings: Mapping[int, Reading]) -> Decoded:
+    ordered = sorted(readings.items())
+    prices: list[RawPrice] = [price for _, reading in ordered for price in reading.prices]
+    if prices or not frames:
+        frames = [*frames, prices_of(prices)]
+    return Decoded(
+        prices=RawPrices(pl.concat(frames) if len(frames) > 1 else frames[0]),
+        refusals=refusals_of([refusal for _, reading in ordered for refusal in reading.refusals]),
+        filtered=[(event, reading.filtered) for event, reading in ordered if reading.filtered],
+    )

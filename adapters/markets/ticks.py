@@ -10,11 +10,20 @@ from typing import Any
 
 import polars as pl
 
-from adapters.markets.columns import FastColumns, is_no_label, is_no_name, portions
-from adapters.markets.reading import FastReading, Reading, upper
+from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, portions
+from adapters.markets.reading import FastReading, Reading, Values, upper
 from adapters.markets.venue import venue_of
 from adapters.markets.wrapper import contradicts, message_type, raw_text, sequence_text, text_in
-from adapters.wire.exact_json import Members, has_control_characters, is_integer, is_text, members_of, name_of, read_text, text_of
+from adapters.wire.exact_json import (
+    Members,
+    has_control_characters,
+    is_integer,
+    is_text,
+    members_of,
+    name_of,
+    read_text,
+    text_of,
+)
 from adapters.wire.raw_envelope import read_envelope, read_payload
 from adapters.wire.typed_json import COUNT, TEXT, UNSURE, Unsure, reader_of, record
 from domain.bronze.raw_event import RawPrice
@@ -26,7 +35,19 @@ SUMMARIES = ("price", "volume", "symbol", "timestamp")
 """What the metadata may repeat of the row, under the same name."""
 
 ROW: Mapping[str, Any] = dict.fromkeys(
-    ("symbol", "timestamp", "price", "volume", "bid_price", "ask_price", "source_id", "market", "currency", "unit", "sequence"),
+    (
+        "symbol",
+        "timestamp",
+        "price",
+        "volume",
+        "bid_price",
+        "ask_price",
+        "source_id",
+        "market",
+        "currency",
+        "unit",
+        "sequence",
+    ),
     TEXT,
 )
 METADATA: Mapping[str, Any] = dict.fromkeys((*SUMMARIES, "csv_source_path"), TEXT)
@@ -82,7 +103,7 @@ class CsvTicks:
         )
         return Reading(prices=[price])
 
-    def read_fast(self, values: Sequence[bytes | None], events: Sequence[int]) -> FastReading:
+    def read_fast(self, values: Values, events: Sequence[int]) -> FastReading:
         """Read many messages, leaving out those it is not sure of."""
         unsure: list[int] = []
         taken = FastColumns(_TAKEN)
@@ -95,13 +116,19 @@ class CsvTicks:
                     payload = message.payload
                     row = decode_row(text_in(payload))
                     if _asks_for_a_closer_look(payload, row):
-                        raise Unsure  # noqa: TRY301 both kinds of doubt end in one place
+                        raise Unsure
                 except UNSURE:
                     unsure.append(event)
                     continue
                 rows += (event, message.event_id, message.trace_id, message.tenant_id)
                 rows += (payload.source_system or message.producer, message.ingested_at)
-                rows += (row.market or payload.market, payload.sequence, row.symbol, row.source_id or None, row.timestamp)
+                rows += (
+                    row.market or payload.market,
+                    payload.sequence,
+                    row.symbol,
+                    row.source_id or None,
+                    row.timestamp,
+                )
                 rows += (row.price, row.volume, row.bid_price, row.ask_price, row.currency, row.unit)
             if rows:
                 taken.take(rows)
@@ -123,7 +150,7 @@ _TAKEN: Mapping[str, Any] = {
 
 
 def _prices(taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
-    symbols = taken.checked("symbol", is_no_name).fill_null("")
+    symbols = filled(taken.checked("symbol", is_no_name))
     return taken.prices(
         {
             **{name: taken.column(name) for name in ("time", "price", "volume", "bid_price", "ask_price")},
@@ -131,9 +158,12 @@ def _prices(taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
             "data_type": DATA_TYPE,
             "name": symbols,
             "symbol": symbols,
-            "source_id": taken.checked("source_id", is_no_label).fill_null(UNKNOWN_SOURCE),
+            "source_id": filled(taken.checked("source_id", is_no_label), UNKNOWN_SOURCE),
             "source_seq": taken.column("source_seq").cast(pl.String),
-            **{name: taken.translated(name, lambda label: bool(label) and is_no_name(label), _label) for name in ("currency", "unit")},
+            **{
+                name: taken.translated(name, lambda label: bool(label) and is_no_name(label), _label)
+                for name in ("currency", "unit")
+            },
         }
     )
 

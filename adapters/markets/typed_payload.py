@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 import polars as pl
 
-from adapters.markets.columns import FastColumns, is_no_label, is_no_name, portions
+from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, portions
 from adapters.markets.feed import RUN, Feed
-from adapters.markets.reading import NO_METADATA, FastReading, Reading, lower, upper
+from adapters.markets.reading import NO_METADATA, FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
 from adapters.wire.exact_json import Members, is_integer, name_of, text_of
 from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
@@ -108,7 +108,7 @@ class TypedPayloads:
     def _source_id(self, feed: Feed, stated_run: str) -> str:
         return ".".join(filter(None, (self.market, feed.data_type, lower(stated_run))))
 
-    def read_fast(self, values: Sequence[bytes | None], events: Sequence[int]) -> FastReading:
+    def read_fast(self, values: Values, events: Sequence[int]) -> FastReading:
         """Read many messages, leaving out those it is not sure of."""
         unsure: list[int] = []
         taken = {form: FastColumns(_fields(feed)) for form, feed in self._form.items()}
@@ -123,7 +123,14 @@ class TypedPayloads:
                 except (*UNSURE, KeyError):
                     unsure.append(event)
                     continue
-                row += (event, message.event_id, message.trace_id, message.tenant_id, message.producer, message.ingested_at)
+                row += (
+                    event,
+                    message.event_id,
+                    message.trace_id,
+                    message.tenant_id,
+                    message.producer,
+                    message.ingested_at,
+                )
                 row += values_of(payload)
             for form, row in rows.items():
                 if row:
@@ -138,7 +145,7 @@ class TypedPayloads:
 
     def _prices(self, feed: Feed, taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
         taken.checked("market", lambda stated: stated is None or lower(stated) != self.market)
-        parts = {field: taken.checked(field, is_no_name).fill_null("") for field in (*feed.id_fields, *feed.symbol[:1])}
+        parts = {field: filled(taken.checked(field, is_no_name)) for field in (*feed.id_fields, *feed.symbol[:1])}
         runs = taken.translated("market_run", is_no_label, lambda run: upper(run) if run else feed.assumed_run)
         source_ids = taken.translated("market_run", is_no_label, lambda run: self._source_id(feed, run or ""))
         return taken.prices(
@@ -153,8 +160,8 @@ class TypedPayloads:
                 "time": taken.column(feed.time),
                 "end_time": taken.column(feed.end_time) if feed.end_time else None,
                 "price": _first_numbers(taken, feed.price),
-                "volume": taken.number(feed.volume) if feed.volume else None,
-                **{column: taken.number(field) for column, field in feed.components.items()},
+                "volume": taken.column(feed.volume) if feed.volume else None,
+                **{column: taken.column(field) for column, field in feed.components.items()},
                 "currency": feed.currency,
                 "unit": feed.unit,
                 "metadata": _metadata_column(taken, feed.extras),
@@ -185,15 +192,16 @@ def _symbol(feed: Feed, payload: Members) -> str:
 
 
 def _name(market: str, feed: Feed, payload: Members, run: str) -> str:
-    parts = (run if part == RUN else _part(payload, part) if part.islower() else part for part in feed.id_parts)
+    parts = (run if part == RUN else _part(feed, payload, part) if part.islower() else part for part in feed.id_parts)
     return ".".join(filter(None, (upper(market), *parts)))
 
 
-def _part(payload: Members, field: str) -> str | None:
+def _part(feed: Feed, payload: Members, field: str) -> str | None:
     value = payload.get(field)
     if value is None:
         return None
-    return str(value) if is_integer(value) else name_of(value, field)
+    is_plain_year = is_integer(value) and field not in feed.symbol
+    return str(value) if is_plain_year else name_of(value, field)
 
 
 def _first_text(payload: Members, fields: Sequence[str]) -> str | None:
@@ -223,20 +231,20 @@ def _names(market: str, feed: Feed, parts: Mapping[str, pl.Series]) -> pl.Series
 def _sequences(feed: Feed, taken: FastColumns) -> pl.Series | None:
     if not feed.sequence:
         return None
-    texts = taken.number(feed.sequence)
+    texts = taken.column(feed.sequence)
     taken.distrust(~texts.str.contains("^-?[0-9]+$"))
     return texts
 
 
 def _first_numbers(taken: FastColumns, fields: Sequence[str]) -> pl.Series:
-    texts = taken.number(fields[0])
+    texts = taken.column(fields[0])
     for field in fields[1:]:
-        texts = texts.zip_with(texts.is_not_null(), taken.number(field))
+        texts = texts.zip_with(texts.is_not_null(), taken.column(field))
     return texts
 
 
 def _metadata_column(taken: FastColumns, fields: Sequence[str]) -> list[str] | str:
     if not fields:
         return NO_METADATA
-    columns = [taken.number(field).to_list() for field in fields]
+    columns = [taken.column(field).to_list() for field in fields]
     return [_metadata(dict(zip(fields, facts, strict=True))) for facts in zip(*columns, strict=True)]

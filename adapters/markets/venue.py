@@ -29,7 +29,8 @@ def venue_of(stated: Any) -> str:
     return upper(stated)
 
 
-def states_no_price(payload: Members) -> bool:
-    """Whether a payload is of a type that never carries a price, in whatever market."""
-    data_type = payload.get("data_type")
-    return isinstance(data_type, str) and (data_type in NO_PRICE or data_type.startswith(NO_PRICE_PREFIX))
+def states_no_price(message: Members) -> bool:
+    """Whether a message is of a type that never carries a price, in whatever market."""
+    payload = message.get("payload")
+    data_type: Any = payload.get("data_type") if isinstance(payload, dict) else None
+    return is_text(data_type) and (data_type in NO_PRICE or data_type.startswith(NO_PRICE_PREFIX))

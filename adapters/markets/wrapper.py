@@ -69,7 +69,9 @@ def contradicts(summary: Any, row: Any) -> bool:
 
 def same_number(one: str | None, other: str | None) -> bool:
     """Whether two texts are one number, e.g. `0` and `0.0`."""
-    if one is not None and other is not None and one == other + ".0" and other.isdecimal():  # as floats print whole numbers
+    if (
+        one is not None and other is not None and one == other + ".0" and other.isdecimal()
+    ):  # as floats print whole numbers
         return True
     return _is_number(one) and _is_number(other) and Decimal(one or "") == Decimal(other or "")
 

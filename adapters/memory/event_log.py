@@ -9,6 +9,7 @@ passed; `retain` keeps everything.
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -108,17 +109,12 @@ class MemoryEventLog:
         Raises:
             ValueError: One lies below the end.
         """
-        by_topic: dict[str, list[int]] = {}
-        for at, topic in enumerate(events.topics):
-            by_topic.setdefault(topic, []).append(at)
-        for topic, rows in by_topic.items():
+        for topic in dict.fromkeys(events.topics):
+            rows = [at for at, own in enumerate(events.topics) if own == topic]
             part = events if len(rows) == len(events) else events.taken(rows)
-            last: dict[int, int] = {}
-            for number, offset in zip(part.partitions, part.offsets, strict=True):
-                self._claim(TopicPartition(topic, number), offset)
-                last[number] = offset
             partition = pl.Series("partition", part.partitions, dtype=pl.Int32)
-            self._append(Segment(topic, partition, pl.Series("offset", part.offsets, dtype=pl.Int64), part, last))
+            offset = pl.Series("offset", part.offsets, dtype=pl.Int64)
+            self._append(Segment(topic, partition, offset, part, self._claim(topic, partition, offset)))
 
     def holds(self, where: TopicPartition, offset: int) -> bool:
         """Whether a record was ever appended under this coordinate."""
@@ -150,11 +146,19 @@ class MemoryEventLog:
         declared = {TopicPartition(topic, number) for topic in wanted for number in range(self.partitions_of(topic))}
         return sorted(declared | {where for where in self._offsets if where.topic in wanted})
 
-    def _claim(self, where: TopicPartition, offset: int) -> None:
-        offsets = self._offsets.setdefault(where, Offsets())
-        if offset < offsets.end:
-            raise ValueError(f"{where.topic}/{where.partition}/{offset} lies below the end {offsets.end} of its partition")
-        offsets.add(offset, offset + 1)
+    def _claim(self, topic: str, partition: pl.Series, offset: pl.Series) -> dict[int, int]:
+        """Take these offsets; returns the highest of each partition."""
+        last: dict[int, int] = {}
+        for (number,), rows in pl.DataFrame([partition, offset]).group_by("partition"):
+            where, taken = TopicPartition(topic, int(number)), rows["offset"]
+            offsets = self._offsets.setdefault(where, Offsets())
+            if taken[0] < offsets.end:
+                raise ValueError(f"{topic}/{number}/{taken[0]} lies below the end {offsets.end} of its partition")
+            gaps = [0, *((taken.diff() > 1).arg_true()), len(taken)]
+            for first, after in pairwise(gaps):
+                offsets.add(taken[first], taken[after - 1] + 1)
+            last[where.partition] = taken[-1]
+        return last
 
     def _partitions(self, topic: str, facts: Batch[Any]) -> pl.Series:
         count = self.partitions_of(topic)

@@ -15,7 +15,7 @@ import yaml
 
 from application.ports.errors import Fatal
 
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 SHIPPED = Path(__file__).parent / "reference"
 

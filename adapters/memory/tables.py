@@ -1,7 +1,7 @@
 """Tables in process. Each keeps, of two rows with one key, the one with the higher version, like its ClickHouse sister."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -134,7 +134,7 @@ class MemoryBarTable(MemoryTable[BarBatch]):
     ) -> BarBatch:
         """The newest `limit` bars with start <= interval_start < end, ascending."""
         span = pl.DataFrame(
-            {"start": [start or _FIRST], "end": [end or _LAST]}, schema={"start": INSTANT, "end": INSTANT}
+            {"start": [start or _FIRST], "end": [(end or _LAST) + _MINUTE]}, schema={"start": INSTANT, "end": INSTANT}
         ).with_columns(series_of(tenant_id, instrument_id))
         found = self.within(span).frame.filter(
             pl.col("interval_start") >= (start or _FIRST), pl.col("interval_start") < (end or _LAST)
@@ -142,6 +142,7 @@ class MemoryBarTable(MemoryTable[BarBatch]):
         return BarBatch(found.sort("interval_start").tail(limit))
 
 
+_MINUTE = timedelta(minutes=1)
 _FIRST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _LAST = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
 
@@ -170,7 +171,8 @@ class MemoryLatestTable(MemoryTable[LatestPrices]):
 
     def listed(self, tenant_id: str, market: str | None, limit: int) -> LatestPrices:
         """The first `limit` rows of a tenant by instrument_id, of one market where one is named."""
-        rows = self._tree.all().filter(pl.col("tenant_id") == tenant_id, pl.lit(market is None) | (pl.col("market") == market))
+        asked = {"tenant_id": tenant_id} | ({} if market is None else {"market": market})
+        rows = self._tree.all().filter(**asked)
         return self._batch(rows.sort("instrument_id").head(limit))
 
 

@@ -92,7 +92,7 @@ class AvroEvents:
         good: dict[int, bytes] = {}
         for position, body in bodies.items():
             try:
-                pyruhvro.deserialize_array([body], self._schema)
+                self._deserialized([body])
             except ValueError as wrong:
                 refused.add(position, Reason.BAD_SHAPE, "", str(wrong))
             else:
@@ -100,8 +100,19 @@ class AvroEvents:
         return Carriers(list(good), self._columns(list(good.values())))
 
     def _columns(self, bodies: Sequence[bytes]) -> dict[str, pl.Series]:
-        frame = pl.DataFrame(pyruhvro.deserialize_array(list(bodies), self._schema))
+        frame = pl.DataFrame(self._deserialized(bodies))
         return {field.path: _from_avro(field, frame) for field in self._form.restoring()}
+
+    def _deserialized(self, bodies: Sequence[bytes]) -> Any:
+        """
+        An arrow record batch of these bodies.
+
+        Raises:
+            ValueError: One of them is cut short, or holds a text that is no UTF-8, which pyruhvro itself lets pass.
+        """
+        batch = pyruhvro.deserialize_array(list(bodies), self._schema)
+        batch.validate(full=True)
+        return batch
 
 
 def _nested(name: str, branch: Tree | EventField) -> pl.Expr:

@@ -65,7 +65,7 @@ class EventCodec:
             wire_format: How events are written; both formats are always read.
         """
         self._batches = dict(batches)
-        self._format = wire_format
+        self._format = WireFormat(wire_format)
         self._forms = {form.batch: form for form in FORMS}
         self._json = {form.name: JsonReader(form) for form in FORMS}
         self._avro = {form.name: AvroEvents(form) for form in FORMS}

@@ -25,7 +25,16 @@ SCHEMAS = Path(__file__).parent / "schemas"
 
 # Everything a body that was not written with its schema makes the reader raise; it sits on a buffer, so no length in it
 # can take more memory than the message has bytes.
-_BROKEN = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, fastavro.schema.SchemaParseException)
+_BROKEN = (
+    EOFError,
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    fastavro.schema.SchemaParseException,
+)
 
 
 class RawAvro:

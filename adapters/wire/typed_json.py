@@ -84,12 +84,13 @@ def reader_of(make: Callable[[bool], Any]) -> Callable[[bytes | str], Any]:
     return read
 
 
-def unread_numbers(numbers: list[Any]) -> tuple[pl.Series, list[int]]:
+def number_texts(numbers: list[Any]) -> tuple[pl.Series, list[int]]:
     """
-    Turn NUMBER fields into their JSON texts, all at once.
+    Turn NUMBER fields into texts, all at once.
 
     Returns:
-        String Series, empty where absent; and the positions of lists, objects and escapes, for the exact reader.
+        String Series: a number's own text, a string's content, null where null or absent; and the positions of lists,
+        objects and escapes, for the exact reader.
     """
     joined = b"\n".join(numbers).decode()
     unsure: list[int] = []
@@ -99,13 +100,13 @@ def unread_numbers(numbers: list[Any]) -> tuple[pl.Series, list[int]]:
         for place in unsure:
             plain[place] = b""
         joined = b"\n".join(plain).decode()
-    return pl.Series(joined.split("\n"), dtype=pl.String), unsure
+    texts = joined.split("\n")
+    if '"' in joined or "null" in joined or "\n\n" in f"\n{joined}\n":
+        return pl.Series([None if text in _NO_NUMBER else text.strip('"') for text in texts], dtype=pl.String), unsure
+    return pl.Series(texts, dtype=pl.String), unsure
 
 
-def number_texts(unread: pl.Series) -> pl.Series:
-    """Read JSON texts of numbers: a number's own text, a string's content, null where null or absent."""
-    texts = unread.set(unread.is_in(["", "null"]), None)
-    return texts.str.strip_chars('"') if texts.str.starts_with('"').any() else texts
+_NO_NUMBER = ("null", "")
 
 
 def _is_plain(number: bytes) -> bool:

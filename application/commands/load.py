@@ -1,13 +1,15 @@
 """Load raw messages from elsewhere into the log, so that an interrupted load can simply be repeated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
+import polars as pl
 
 from application.ports.event_log import TopicPartition
 from application.ports.raw_log import RawLog
 from application.ports.raw_source import BadInput, Lines, RawSource
-from domain.bronze.raw_event import RawEvents
+
+PLACE = ("topic", "partition")
 
 
 @attrs.define
@@ -40,29 +42,55 @@ class LoadRaw:
             yield len(lines.events)
 
     def _append(self, lines: Lines) -> None:
-        ends: dict[TopicPartition, int] = {}
-        taken: set[tuple[TopicPartition, int]] = set()
-        kept: list[int] = []
-        offsets: list[int] = []
-        for at, (topic, partition, offset) in enumerate(_coordinates(lines.events)):
-            where = TopicPartition(topic, partition)
-            end = ends[where] if where in ends else self.log.end(where)
-            if self.as_new or not lines.placed[at]:
-                offset = end  # noqa: PLW2901  (the next one instead of its own)
-            elif offset < end:
-                if (where, offset) not in taken and not self.log.holds(where, offset):
+        offsets = self._placed(lines)
+        kept = [at for at, offset in enumerate(offsets) if offset is not None]
+        self.skipped += len(offsets) - len(kept)
+        if not kept:
+            return
+        part = lines.events if len(kept) == len(offsets) else lines.events.taken(kept)
+        events = attrs.evolve(part, offsets=[offset for offset in offsets if offset is not None])
+        self.log.append(events)
+        for at, name in lines.ids.items():
+            if (offset := offsets[at]) is not None:
+                self.ids[lines.events.topics[at], lines.events.partitions[at], offset] = name
+
+    def _placed(self, lines: Lines) -> Sequence[int | None]:
+        """The offset each message goes to; None for one that is in the log already."""
+        frame = pl.DataFrame(
+            {"topic": lines.events.topics, "partition": lines.events.partitions, "offset": lines.events.offsets},
+            schema={"topic": pl.String, "partition": pl.Int32, "offset": pl.Int64},
+        )
+        places = frame.unique(PLACE).select(PLACE)
+        ends = places.with_columns(end=pl.Series([self.log.end(TopicPartition(*place)) for place in places.iter_rows()]))
+        frame = frame.join(ends, on=PLACE, how="left", maintain_order="left")
+        if self.as_new:
+            return frame.select(pl.col("end") + pl.int_range(pl.len()).over(PLACE)).to_series().to_list()
+        before = pl.max_horizontal(pl.col("end") - 1, pl.col("offset").cum_max().shift(1).over(PLACE))
+        if all(lines.placed) and frame.select((pl.col("offset") > before).all()).item():
+            return lines.events.offsets
+        return self._one_by_one(lines, frame["end"])
+
+    def _one_by_one(self, lines: Lines, ends: pl.Series) -> list[int | None]:
+        """The same for messages that lie below an end, or carry no offset."""
+        following: dict[tuple[str, int], int] = {}
+        taken: set[tuple[str, int, int]] = set()
+        offsets: list[int | None] = []
+        events = lines.events
+        for at, (topic, partition, own, log_end) in enumerate(
+            zip(events.topics, events.partitions, events.offsets, ends, strict=True)
+        ):
+            end = following.get((topic, partition), log_end)
+            offset = own if lines.placed[at] else end
+            if offset < end:
+                where = TopicPartition(topic, partition)
+                if (topic, partition, offset) not in taken and not self.log.holds(where, offset):
                     raise BadInput(_out_of_order(lines.places[at], where, offset, end))
+                offsets.append(None)
                 continue
-            ends[where] = offset + 1
-            taken.add((where, offset))
-            kept.append(at)
+            following[topic, partition] = offset + 1
+            taken.add((topic, partition, offset))
             offsets.append(offset)
-            if at in lines.ids:
-                self.ids[topic, partition, offset] = lines.ids[at]
-        self.skipped += len(lines.events) - len(kept)
-        if kept:
-            part = lines.events if len(kept) == len(lines.events) else lines.events.taken(kept)
-            self.log.append(attrs.evolve(part, offsets=offsets))
+        return offsets
 
 
 def _out_of_order(place: str, where: TopicPartition, offset: int, end: int) -> str:
@@ -71,7 +99,3 @@ def _out_of_order(place: str, where: TopicPartition, offset: int, end: int) -> s
         "log; give all files in one command so that they are merged, or load with --as-new, which gives every line a "
         "fresh offset"
     )
-
-
-def _coordinates(events: RawEvents) -> Iterator[tuple[str, int, int]]:
-    return zip(events.topics, events.partitions, events.offsets, strict=True)

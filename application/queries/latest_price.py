@@ -23,7 +23,7 @@ class FindLatestPrice:
 
     table: LatestTable
     cache: PriceCache
-    _asking: "dict[InstrumentKey, Future[LatestPrices]]" = attrs.field(factory=dict, init=False)
+    _asking: "dict[tuple[InstrumentKey, bool], Future[LatestPrices]]" = attrs.field(factory=dict, init=False)
     _lock: Lock = attrs.field(factory=Lock, init=False)
 
     def __call__(self, key: InstrumentKey, *, strong: bool = False) -> LatestPrice | None:
@@ -38,7 +38,7 @@ class FindLatestPrice:
             StoreUnavailable: The table is needed and can't be reached.
         """
         found = LatestPrices.empty() if strong else self._cached(key)
-        return next(iter((found if len(found) else self._stored_once(key)).facts()), None)
+        return next(iter((found if len(found) else self._read_once(key, strong=strong)).facts()), None)
 
     def listed(self, tenant_id: str, market: str | None, limit: int) -> list[LatestPrice]:
         """Return the first `limit` latest prices of a tenant by instrument_id, of one market where one is named."""
@@ -50,15 +50,16 @@ class FindLatestPrice:
         except StoreUnavailable:
             return LatestPrices.empty()
 
-    def _stored_once(self, key: InstrumentKey) -> LatestPrices:
-        """Read the table, or wait for who is reading it for the same key."""
+    def _read_once(self, key: InstrumentKey, *, strong: bool) -> LatestPrices:
+        """Read, or wait for who is reading the same."""
+        question = (key, strong)
         with self._lock:
-            asked = self._asking.get(key)
-            answer = asked or self._asking.setdefault(key, Future())
+            asked = self._asking.get(question)
+            answer = asked or self._asking.setdefault(question, Future())
         if asked:
             return asked.result()
         try:
-            found = self._stored(key)
+            found = self._read(key, strong=strong)
             answer.set_result(found)
         except StoreUnavailable as error:
             answer.set_exception(error)
@@ -66,8 +67,13 @@ class FindLatestPrice:
         finally:
             answer.cancel()
             with self._lock:
-                del self._asking[key]
+                del self._asking[question]
         return found
+
+    def _read(self, key: InstrumentKey, *, strong: bool) -> LatestPrices:
+        # Who asked before may have filled the cache since this question looked.
+        filled = LatestPrices.empty() if strong else self._cached(key)
+        return filled if len(filled) else self._stored(key)
 
     def _stored(self, key: InstrumentKey) -> LatestPrices:
         found = self.table.of(*key)

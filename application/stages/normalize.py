@@ -21,7 +21,7 @@ from application.ports.policies import Policies
 from application.ports.raw_decoder import RawDecoder
 from domain.bronze.dead_letter import MessageOutcomes
 from domain.bronze.message_outcome import ACCEPTED, DEAD_LETTER, FILTERED, dead_letters, message_outcomes
-from domain.bronze.raw_event import RawEvents, RawPrices, Refusals
+from domain.bronze.raw_event import RawPrices, Refusals
 from domain.silver.cleaning import clean
 from domain.silver.duplicates import Winners, compared
 from domain.silver.tick import TickBatch, content_digests, key_digests
@@ -90,11 +90,11 @@ class NormalizeTicks:
     def _nothing_announced(self) -> Winners:
         return Winners(self.remembered)
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:  # noqa: ARG002 Stage names it
         """Forget what was announced: what comes now is announced again, at most once a key."""
         self._announced = Winners(self.remembered)
 
-    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:  # noqa: ARG002 Stage names it
         """Forget what was announced."""
         self._announced = Winners(self.remembered)
 

@@ -192,7 +192,9 @@ def _flags(reading: _Reading) -> pl.Series:
     ts_us, ingested_at_us = placed["ts"].to_physical(), known["ingested_at_us"]
     gap = quality.component_gap(
         units["price"],
-        *(units[name] for name in COMPONENTS),
+        units["energy_price"],
+        units["congestion_price"],
+        units["loss_price"],
         units["greenhouse_gas_price"].fill_null(0),
         COMPONENT_TOLERANCE,
     )
@@ -248,7 +250,9 @@ def _refusals(stated: pl.DataFrame, faults: list[_Fault]) -> pl.DataFrame:
         reason=pl.coalesce(pl.when(fault.holds).then(pl.lit(str(fault.reason))) for fault in faults),
         field=pl.coalesce(pl.when(fault.holds).then(pl.lit(fault.field)) for fault in faults),
         message=pl.coalesce(
-            pl.when(fault.holds).then(pl.format("{} {} {}", pl.lit(fault.field), quoted[fault.field], pl.lit(fault.what)))
+            pl.when(fault.holds).then(
+                pl.format("{} {} {}", pl.lit(fault.field), quoted[fault.field], pl.lit(fault.what))
+            )
             for fault in faults
         ),
     )
@@ -258,7 +262,9 @@ def _ticks(reading: _Reading, normalized_at: datetime) -> pl.DataFrame:
     """The rows as ticks, also those that will be refused."""
     stated, who, where, placed = reading.stated, reading.who, reading.where, reading.placed
     ingested_at_us = reading.known["ingested_at_us"]
-    bits = coordinate_bits(where["topic_hash"], where["raw_partition"].cast(pl.Int64), where["raw_offset"], stated["index"])
+    bits = coordinate_bits(
+        where["topic_hash"], where["raw_partition"].cast(pl.Int64), where["raw_offset"], stated["index"]
+    )
     rows = len(stated)
     columns = {
         **{name: stated[name] for name in ("tenant_id", "market", "data_type", "market_run", "currency", "unit")},
@@ -273,7 +279,7 @@ def _ticks(reading: _Reading, normalized_at: datetime) -> pl.DataFrame:
         "ingested_at": ingested_at_us.cast(LOCAL).dt.replace_time_zone("UTC"),
         "normalized_at": pl.Series([normalized_at], dtype=INSTANT).new_from_index(0, rows),
         "source_seq": reading.sequence["source_seq"],
-        "version": version(ingested_at_us, bits).cast(pl.UInt64),
+        "version": version(ingested_at_us.cast(pl.UInt64), bits.cast(pl.UInt64)),
         "quality_flags": _flags(reading),
         "metadata": _with_raw_symbol(stated["metadata"], who["raw_symbol"]),
         "raw_topic": where["raw_topic"],
@@ -290,7 +296,7 @@ def _with_raw_symbol(metadata: pl.Series, raw_symbol: pl.Series) -> pl.Series:
     if not respelled.any():
         return metadata
     texts = [
-        json.dumps({**json.loads(text), "raw_symbol": raw}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        json.dumps({**json.loads(text), "raw_symbol": raw}, sort_keys=True, ensure_ascii=False)
         for text, raw in zip(metadata.filter(respelled), raw_symbol.filter(respelled), strict=True)
     ]
     return metadata.clone().scatter(respelled.arg_true(), texts)

@@ -27,7 +27,8 @@ class _Generation:
 
     @classmethod
     def of_slots(cls, slots: int) -> Self:
-        return cls(*(pl.zeros(slots, dtype=pl.UInt64, eager=True) for _ in range(3)))
+        keys, versions, contents = (pl.zeros(slots, dtype=pl.UInt64, eager=True) for _ in range(3))
+        return cls(keys, versions, contents)
 
     @property
     def room(self) -> int:

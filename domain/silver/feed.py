@@ -62,9 +62,7 @@ class FeedPolicy:
             raise DomainError(f"{self.market} {self.data_type} {self.market_run}: an end label needs interval_s")
 
 
-UNKNOWN_FEED = FeedPolicy(
-    market=ANY, data_type=ANY, horizon_s=691_200, lateness_s=7_200, idle_s=7_200, assumed=True
-)
+UNKNOWN_FEED = FeedPolicy(market=ANY, data_type=ANY, horizon_s=691_200, lateness_s=7_200, idle_s=7_200, assumed=True)
 """How a feed is read that no policy speaks of: labels name starts in UTC, and its windows are patient."""
 
 

@@ -64,7 +64,8 @@ def _with_stated_ends(found: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFra
 
 
 def _within_years(instant: pl.Series) -> pl.Series:
-    return within_years(instant.to_physical()).fill_null(value=False)
+    within: pl.Series = within_years(instant.to_physical())
+    return within.fill_null(value=False)
 
 
 def read_instants(texts: pl.Series, labelled: pl.DataFrame) -> pl.DataFrame:

@@ -27,11 +27,11 @@ def is_blank(texts: pl.Series) -> pl.Series:
 
 
 def read_decimals(texts: pl.Series) -> pl.DataFrame:
-    """
+    r"""
     Read numbers exactly.
 
     Args:
-        texts: Numbers as `-?(\\d+(\\.\\d*)?|\\.\\d+)([eE][+-]?\\d+)?` in ASCII digits, at most 64 characters.
+        texts: Numbers as `-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?` in ASCII digits, at most 64 characters.
 
     Returns:
         `value` (Decimal(18,8); null where nothing is stated or it is refused), `refused` (stated, but no such number or

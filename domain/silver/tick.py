@@ -35,7 +35,9 @@ class Tick:
     source_seq: int = column(pl.UInt64, "The source's own sequence or trade id, else 0.")
     version: int = column(pl.UInt64, "Knowledge order of two statements about one key; the higher wins.")
     price: Decimal = column(PRICE, "Price per unit, in `currency`.")
-    volume: Decimal | None = column(PRICE, "Quantity in `unit`; null where the source has none, never 0 for it.", null=True)
+    volume: Decimal | None = column(
+        PRICE, "Quantity in `unit`; null where the source has none, never 0 for it.", null=True
+    )
     bid_price: Decimal | None = column(PRICE, "Best bid.", null=True)
     ask_price: Decimal | None = column(PRICE, "Best ask.", null=True)
     energy_price: Decimal | None = column(PRICE, "Energy component of a locational price.", null=True)

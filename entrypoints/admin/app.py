@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar import Litestar, Request
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.params import ParameterKwarg
+from litestar.params import QueryParameter
 
 from application.ports.errors import Retryable
 from application.queries.bars import FindBars
@@ -97,7 +97,7 @@ def _parameters(request: AnyRequest) -> list[str]:
     """Names of the query parameters that the handler of this request takes."""
     fields = request.route_handler.parsed_fn_signature.parameters
     declared = {name: field.kwarg_definition for name, field in fields.items()}
-    return [kind.name or name for name, kind in declared.items() if isinstance(kind, ParameterKwarg)]
+    return [kind.name or name for name, kind in declared.items() if isinstance(kind, QueryParameter)]
 
 
 def _shown(name: str) -> str:

@@ -1,17 +1,17 @@
 """Answers about bars."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Router, get
-from litestar.di import Provide
-from litestar.params import Dependency
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
 
 from application.queries.bars import FindBars
 from entrypoints.admin import parameters as asked
 from entrypoints.admin.answers import BarAnswer, BarsAnswer, ExactJson
 from entrypoints.admin.prices import REFUSALS
 
-Bars = Annotated[FindBars, Dependency(skip_validation=True)]
+Bars = NamedDependency[SkipValidation[FindBars]]
 
 
 @get("/v1/bars", sync_to_thread=True, responses=REFUSALS)

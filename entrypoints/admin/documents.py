@@ -7,6 +7,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.params import FromPath
 
 PAGE = "/schema"
 ASSETS = "/schema-assets"
@@ -45,7 +46,7 @@ class LocalPage(OpenAPIRenderPlugin):
 
 
 @get(ASSETS + "/{name:str}", include_in_schema=False, sync_to_thread=True)
-def asset(name: str) -> Response[bytes]:
+def asset(name: FromPath[str]) -> Response[bytes]:
     """One of the files the page needs; nothing else is reachable, whatever the name."""
     if name not in _FILES:
         raise NotFoundException(detail="there is no such file")

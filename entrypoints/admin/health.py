@@ -1,11 +1,11 @@
 """Answers about the service itself. They show nothing that is secret, to whoever asks."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Response, Router, get
-from litestar.di import Provide
-from litestar.params import Dependency
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
 
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.answers import ExactJson, Liveness, Readiness
@@ -13,8 +13,8 @@ from entrypoints.admin.answers import ExactJson, Liveness, Readiness
 Exposition = Callable[[], bytes]
 """All metrics in the Prometheus text format."""
 
-Ready = Annotated[CheckReadiness, Dependency(skip_validation=True)]
-Metrics = Annotated[Exposition, Dependency(skip_validation=True)]
+Ready = NamedDependency[SkipValidation[CheckReadiness]]
+Metrics = NamedDependency[SkipValidation[Exposition]]
 
 
 @get("/health/live", sync_to_thread=False)

@@ -21,10 +21,10 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _INSTRUMENT = re.compile(r"[A-Z0-9._:-]{1,64}")
 _MARKET = re.compile(r"[A-Z0-9._:-]{1,64}")
-_HORIZON = re.compile(r"\d{1,3}[DWMQY]|DA|ALL")
+_HORIZON = re.compile(r"[0-9]{1,3}[DWMQY]|DA|ALL")
 _PROJECTION = re.compile(r"[a-z0-9_]{1,64}")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
 
 Tenant = Annotated[str, QueryParameter(description="Whose data; `default` where absent.")]
 Instrument = Annotated[str, QueryParameter(description="The price series, e.g. `MISO.LMP.RT.INDIANA.HUB`.")]

@@ -1,13 +1,13 @@
 """Answers about prices. Source: contracts.md §5."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Router, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 
 from application.queries.latest_price import FindLatestPrice
 from domain.gold.taxonomy import InstrumentKey
@@ -15,7 +15,7 @@ from domain.served.latest_price import LatestPrice
 from entrypoints.admin import parameters as asked
 from entrypoints.admin.answers import ExactJson, LatestAnswer, LatestAnswers, Problem, Projection
 
-Prices = Annotated[FindLatestPrice, Dependency(skip_validation=True)]
+Prices = NamedDependency[SkipValidation[FindLatestPrice]]
 
 LATEST_PRICE = "latest_price"
 REFUSALS = {

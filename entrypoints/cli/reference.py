@@ -3,7 +3,8 @@ The reference pages, written from the declarations they describe.
 
     python -m entrypoints.cli.reference
 
-Tables come from the facts' columns, events from their Avro schemas, flags and reasons from their enumerations.
+Tables come from the facts' columns, events from their Avro schemas, flags and reasons from their enumerations,
+settings from theirs.
 """
 
 import ast
@@ -27,6 +28,7 @@ from domain.served.latest_price import LatestPrice
 from domain.silver.quality import BAR_FLAGS, RECORD_FLAGS, Flag
 from domain.silver.tick import Tick
 from entrypoints.cli.specs import ROOT, SCHEMAS, schemas_by_topic
+from entrypoints.settings import Settings, variable
 
 PAGES = "docs/reference"
 GENERATED = "Written by `python -m entrypoints.cli.reference`; change the declarations, not this page."
@@ -49,6 +51,7 @@ def pages(root: Path = ROOT) -> dict[str, str]:
         "events.md": _page("Events", _events(root)),
         "flags.md": _page("Quality flags", _flags()),
         "reasons.md": _page("Why records end as dead letters, or are filtered", _reasons()),
+        "settings.md": _page("Settings", _settings()),
     }
 
 
@@ -155,6 +158,27 @@ def _reasons() -> Iterator[str]:
     yield _grid(("reason", "meaning"), member_docs(Reason).items())
     yield "## Filtered on purpose"
     yield _grid(("reason", "meaning"), member_docs(Declared).items())
+
+
+def _settings() -> Iterator[str]:
+    yield (
+        "Every setting is a variable of the environment.\n"
+        "All problems are told at once, at start, and the process then exits with 2; secrets are never shown."
+    )
+    yield _grid(("variable", "default", "secret", "meaning"), (_setting(field) for field in attrs.fields(Settings)))
+
+
+def _setting(field: Any) -> tuple[str, str, str, str]:
+    told = field.metadata
+    return f"`{variable(field)}`", _default(getattr(Settings(), field.name)), _yes(told["secret"]), told["doc"]
+
+
+def _default(value: Any) -> str:
+    if value is None or value == {}:
+        return ""
+    if isinstance(value, tuple):
+        return f"`{','.join(str(one) for one in value)}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 if __name__ == "__main__":

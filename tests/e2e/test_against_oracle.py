@@ -11,7 +11,7 @@ from tests.builders import TEN
 from tests.e2e.conftest import LoadFiles
 from tests.oracle.comparison import differences
 from tests.oracle.messages import as_line, messages
-from tests.oracle.raw import read
+from tests.oracle.raw import RawMessage, read
 from tests.oracle.results import results
 
 SEEDS = (1, 2, 3)
@@ -27,12 +27,15 @@ def test_every_message_the_contracts_speak_of(seed: int, tmp_path: Path, load: L
     assert differences(load([file]).export, results(made)) == []
 
 
-def test_the_order_of_lines_in_a_file_does_not_matter(tmp_path: Path, load: LoadFiles) -> None:
+def test_how_partitions_interleave_does_not_matter(tmp_path: Path, load: LoadFiles) -> None:
     made = messages(4, MESSAGES)
-    lines = [as_line(message) for message in made]
-    Random(4).shuffle(lines)
+    partitions: dict[tuple[str, int], list[RawMessage]] = {}
+    for message in made:
+        partitions.setdefault((message.topic, message.partition), []).append(message)
+    turns = [place for place, members in partitions.items() for _ in members]
+    Random(4).shuffle(turns)
     file = tmp_path / "messages.jsonl"
-    file.write_bytes(b"".join(lines))
+    file.write_bytes(b"".join(as_line(partitions[place].pop(0)) for place in turns))
 
     assert differences(load([file]).export, results(made)) == []
 
@@ -58,3 +61,22 @@ def test_the_sample_feed(tmp_path: Path, load: LoadFiles) -> None:
             out.write(line(sample, offsets[place]))
 
     assert differences(load([file]).export, results(read(file))) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"DATA_PROC_WIRE_BETWEEN_STAGES": "true"},
+        {"DATA_PROC_MAX_BATCH_SIZE": "113"},
+        {"DATA_PROC_WINNERS": "0"},
+        {"DATA_PROC_WINDOW_MEMORY_TICKS": "50", "DATA_PROC_REPLAY_LIMIT": "300"},
+        {"DATA_PROC_PROVISIONAL_EVERY_S": "0"},
+    ],
+    ids=lambda settings: ",".join(name.removeprefix("DATA_PROC_").lower() for name in settings),
+)
+def test_settings_that_change_no_result(settings: dict[str, str], tmp_path: Path, load: LoadFiles) -> None:
+    made = messages(6, MESSAGES)
+    file = tmp_path / "messages.jsonl"
+    file.write_bytes(b"".join(map(as_line, made)))
+
+    assert differences(load([file], settings=settings).export, results(made)) == []

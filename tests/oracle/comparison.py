@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 from tests.oracle.meaning import Tick
 from tests.oracle.results import Results, micros
 
-COUNTED = ("raw", "accepted", "filtered", "dead_letter", "silver_distinct", "duplicates")
-SUMMED = (*COUNTED, "ticks")
+COUNTED_BY_TOPIC = ("raw", "accepted", "filtered", "dead_letter", "ticks")
 DIGEST = re.compile(r"-(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{16})$")
 """What tells odd names apart; its spelling is the refinery's own choice."""
 NUMBERS = ("price", "volume", "energy_price", "congestion_price", "loss_price")
@@ -150,6 +149,11 @@ def dead_letter_differences(export: Path, expected: Results) -> Iterator[str]:
 def count_differences(export: Path, expected: Results) -> Iterator[str]:
     topics = json.loads((export / "summary.json").read_text())["topics"]
     for topic, counted in expected.counts.items():
-        for name in SUMMED:
+        for name in COUNTED_BY_TOPIC:
             if topics.get(topic, {}).get(name) != counted[name]:
                 yield f"summary: {topic} {name} is {topics.get(topic, {}).get(name)} instead of {counted[name]}"
+    ticks = sum(counted["ticks"] for counted in expected.counts.values())
+    distinct = sum(told["silver_distinct"] for told in topics.values())
+    duplicates = sum(told["duplicates"] for told in topics.values())
+    if (distinct, duplicates) != (len(expected.silver), ticks - len(expected.silver)):
+        yield f"summary: {distinct} distinct and {duplicates} duplicates of {ticks} ticks, {len(expected.silver)} distinct"

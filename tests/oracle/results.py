@@ -40,7 +40,6 @@ class Results:
 def results(messages: Iterable[RawMessage]) -> Results:
     """Everything the messages lead to, whatever their order."""
     found = Results()
-    distinct: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     for message in messages:
         verdict = judge(message)
         if message.coordinates in found.outcomes:
@@ -52,11 +51,7 @@ def results(messages: Iterable[RawMessage]) -> Results:
         counted["ticks"] += len(verdict.ticks)
         counted["rejected_rows"] += len(verdict.refusals) if verdict.ticks or len(verdict.refusals) > 1 else 0
         for tick in verdict.ticks:
-            distinct[message.topic].add(tick.key)
             keep(found.silver, tick)
-    for topic, keys in distinct.items():
-        found.counts[topic]["silver_distinct"] = len(keys)
-        found.counts[topic]["duplicates"] = found.counts[topic]["ticks"] - len(keys)
     return found
 
 

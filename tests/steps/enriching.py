@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import attrs
 
@@ -28,7 +29,9 @@ def ticks_of(table: Table) -> list[Tick]:
 
 
 def _tick(row: dict[str, str]) -> Tick:
-    fields = {"ingested_at": at(row["known at"]), "version": micros(at(row["known at"])) * 4096} if "known at" in row else {}
+    fields = (
+        {"ingested_at": at(row["known at"]), "version": micros(at(row["known at"])) * 4096} if "known at" in row else {}
+    )
     return tick(
         row["at"],
         row["price"],
@@ -50,7 +53,7 @@ def batches(facts: Sequence[Tick], delivery: str) -> Iterable[list[Tick]]:
 
 def enriched_batch(facts: Sequence[Tick]) -> EnrichedTicks:
     """Enriched ticks of which nothing is known."""
-    known = {
+    known: dict[str, Any] = {
         "commodity": "natural_gas",
         "region": "us-gulf",
         "product_tier": "contract",

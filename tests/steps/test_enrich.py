@@ -56,7 +56,8 @@ def enriched_ticks_are(datatable: Table, performed: Performed) -> None:
 @then("the flags are")
 def flags_are(datatable: Table, performed: Performed) -> None:
     told = [
-        {"instrument": fact.instrument_id, "at": fact.ts, "flags": names(fact.quality_flags)} for fact in performed.facts()
+        {"instrument": fact.instrument_id, "at": fact.ts, "flags": names(fact.quality_flags)}
+        for fact in performed.facts()
     ]
     assert by_key(told) == by_key([row | {"at": at(row["at"])} for row in rows_of(datatable)])
 

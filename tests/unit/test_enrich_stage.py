@@ -91,7 +91,9 @@ def test_what_is_remembered_does_not_belong_to_partitions(stage: EnrichTicks, ca
     assert len(catalog.asked) == 1
 
 
-def test_it_is_looked_up_anew_when_its_time_is_over(stage: EnrichTicks, catalog: AskedCatalog, clock: StandingClock) -> None:
+def test_it_is_looked_up_anew_when_its_time_is_over(
+    stage: EnrichTicks, catalog: AskedCatalog, clock: StandingClock
+) -> None:
     stage.run(polled(topics.NORMALIZED, ticks(tick())))
     clock.seconds = 299.9
     stage.run(polled(topics.NORMALIZED, ticks(tick())))

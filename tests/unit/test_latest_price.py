@@ -57,7 +57,9 @@ def test_rank_of_nothing_is_nothing() -> None:
         ({"version": 1, "source_id": "b"}, {"version": 1, "source_id": "a"}),
     ],
 )
-def test_the_latest_is_the_maximum_by_time_sequence_version_and_source(lower: dict[str, Any], higher: dict[str, Any]) -> None:
+def test_the_latest_is_the_maximum_by_time_sequence_version_and_source(
+    lower: dict[str, Any], higher: dict[str, Any]
+) -> None:
     first, second = tick(price="1", **lower), tick(price="2", **higher)
     winner = max(first, second, key=order)
     assert one(first, second).price == one(second, first).price == winner.price
@@ -161,7 +163,9 @@ def test_an_older_statement_of_the_same_content_is_outranked_and_repeated() -> N
 
 
 def test_each_candidate_meets_its_own_stored_row() -> None:
-    candidates = latest(tick("10:00", price="1"), tick("10:05", price="5", instrument_id="B"), tick("10:00", instrument_id="C"))
+    candidates = latest(
+        tick("10:00", price="1"), tick("10:05", price="5", instrument_id="B"), tick("10:00", instrument_id="C")
+    )
     stored = latest(tick("10:01", price="2", instrument_id="B"), tick("10:01", price="3"))
     found = Standing.of(candidates, stored)
     names = candidates.frame["instrument_id"].to_list()

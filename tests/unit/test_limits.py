@@ -38,7 +38,7 @@ ONE = PriceLimit(instrument_id="CAISO.LMP.DAM.TH_NP15", floor=Decimal(-5), cap=D
     ],
 )
 def test_the_most_specific_limit_counts(limits: list[PriceLimit], expected: int) -> None:
-    assert bounds("CAISO.LMP.DAM.TH_NP15", *limits, commodity="power") == (-expected, expected)
+    assert bounds("CAISO.LMP.DAM.TH_NP15", *limits, commodity="power") == Bounds(Decimal(-expected), Decimal(expected))
 
 
 def test_a_limit_of_another_market_commodity_kind_or_instrument_does_not_count() -> None:
@@ -71,7 +71,12 @@ def test_of_two_equally_specific_limits_the_later_one_counts() -> None:
 
 @pytest.mark.parametrize(
     ("price", "floor", "cap", "outside"),
-    [("0", "0", "30", False), ("30", "0", "30", False), ("-0.00000001", "0", "30", True), ("30.00000001", "0", "30", True)],
+    [
+        ("0", "0", "30", False),
+        ("30", "0", "30", False),
+        ("-0.00000001", "0", "30", True),
+        ("30.00000001", "0", "30", True),
+    ],
 )
 def test_price_out_of_range(price: str, floor: str, cap: str, outside: bool) -> None:
     columns = [pl.Series([number]).cast(PRICE) for number in (price, floor, cap)]

@@ -145,7 +145,9 @@ def test_an_absent_key_of_the_cache_is_filled_from_the_table(
 ) -> None:
     performed.perform(stage.run(arriving(tick("10:01", price="2"))))
     lost = MemoryPriceCache()
-    Performed({"served_latest": table, "latest_prices_cache": lost}).perform(stage.run(arriving(tick("10:00", price="1"))))
+    Performed({"served_latest": table, "latest_prices_cache": lost}).perform(
+        stage.run(arriving(tick("10:00", price="1")))
+    )
     assert lost.of("default", "NG_HH").frame["price"].to_list() == [2]
 
 

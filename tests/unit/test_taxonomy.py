@@ -4,7 +4,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from domain.gold.limits import BEGINNING, PriceLimit, PriceLimits
+from domain.gold.limits import BEGINNING, Bounds, PriceLimit, PriceLimits
 from domain.gold.taxonomy import (
     FOREVER,
     Classification,
@@ -41,21 +41,23 @@ def test_missing_metadata(commodity: str, missing: bool) -> None:
 
 
 def test_an_instrument_that_never_changes_is_one_step() -> None:
-    assert steps_of("NG_HH", (POWER,), NO_LIMITS) == [Step(FOREVER, (None, None), POWER)]
+    assert steps_of("NG_HH", (POWER,), NO_LIMITS) == [Step(FOREVER, Bounds(None, None), POWER)]
 
 
 def test_time_is_cut_where_the_classification_or_a_limit_changes() -> None:
-    limits = PriceLimits.of([PriceLimit(since=NEW_YEAR, cap=Decimal(5000)), PriceLimit(until=NEW_YEAR, cap=Decimal(9000))])
+    limits = PriceLimits.of(
+        [PriceLimit(since=NEW_YEAR, cap=Decimal(5000)), PriceLimit(until=NEW_YEAR, cap=Decimal(9000))]
+    )
     assert steps_of("X", (POWER, RENAMED), limits) == [
-        Step(NEW_YEAR, (None, Decimal(9000)), POWER),
-        Step(TEN, (None, Decimal(5000)), POWER),
-        Step(FOREVER, (None, Decimal(5000)), RENAMED),
+        Step(NEW_YEAR, Bounds(None, Decimal(9000)), POWER),
+        Step(TEN, Bounds(None, Decimal(5000)), POWER),
+        Step(FOREVER, Bounds(None, Decimal(5000)), RENAMED),
     ]
 
 
 def test_a_limit_that_changes_outside_a_classification_cuts_nothing_there() -> None:
     limits = PriceLimits.of([PriceLimit(since=BEGINNING, until=FOREVER, cap=Decimal(1))])
-    assert steps_of("X", (POWER,), limits) == [Step(FOREVER, (None, Decimal(1)), POWER)]
+    assert steps_of("X", (POWER,), limits) == [Step(FOREVER, Bounds(None, Decimal(1)), POWER)]
 
 
 def test_a_limit_by_commodity_follows_the_classification() -> None:

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.silver.numbers import is_blank, loses_digits, read_decimals
@@ -126,9 +126,12 @@ def test_knows_which_numbers_lose_digits(text: str, loses: bool) -> None:
 
 
 digits = st.text("0123456789", max_size=24)
-exponents = st.one_of(st.just(""), st.builds("{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "+", "-"]), st.integers(0, 30)))
+exponents = st.one_of(
+    st.just(""), st.builds("{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "+", "-"]), st.integers(0, 30))
+)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["", "-"]), digits, st.sampled_from(["", "."]), digits, exponents)
 def test_agrees_with_decimal_arithmetic(sign: str, whole: str, point: str, part: str, exponent: str) -> None:
     part = part if point else ""

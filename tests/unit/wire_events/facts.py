@@ -58,7 +58,7 @@ def enriched_tick(**fields: Any) -> EnrichedTick:
 
 def bar(**fields: Any) -> Bar:
     """A final 5-minute bar of two ticks."""
-    believable = {
+    believable: dict[str, Any] = {
         "tenant_id": "default",
         "instrument_id": "NG_HH",
         "market": "NYMEX",
@@ -72,7 +72,7 @@ def bar(**fields: Any) -> Bar:
         "close_price": Decimal("3.4"),
         "mean_price": Decimal("3.35"),
         "price_sum": Decimal("123456789012345678901234567890.12345678"),
-        "volume": Decimal("7"),
+        "volume": Decimal(7),
         "notional": Decimal("1234567890123456789012.1234567890123456"),
         "vwap": Decimal("3.35"),
         "trade_count": 2,
@@ -95,14 +95,14 @@ def bar(**fields: Any) -> Bar:
 
 def latest_price(**fields: Any) -> LatestPrice:
     """The latest price of NG_HH."""
-    believable = {
+    believable: dict[str, Any] = {
         "tenant_id": "default",
         "market": "NYMEX",
         "symbol": "NG_HH",
         "instrument_id": "NG_HH",
         "ts": TEN,
         "price": Decimal("3.3"),
-        "volume": Decimal("7"),
+        "volume": Decimal(7),
         "quality_flags": FLAGS,
         "source_id": "trades",
         "source_seq": 9,
@@ -119,7 +119,7 @@ def latest_price(**fields: Any) -> LatestPrice:
 
 def recompute_request(**fields: Any) -> RecomputeRequest:
     """A request for one late tick."""
-    believable = {
+    believable: dict[str, Any] = {
         "tenant_id": "default",
         "instrument_id": "NG_HH",
         "interval": "5m",
@@ -133,7 +133,7 @@ def recompute_request(**fields: Any) -> RecomputeRequest:
 
 def dead_letter(**fields: Any) -> DeadLetter:
     """A record that was no JSON."""
-    believable = {
+    believable: dict[str, Any] = {
         "stage": "normalization",
         "reason": "NOT_JSON",
         "field": "",

@@ -1,0 +1,115 @@
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from entrypoints.settings import BadSettings, Settings, variable
+
+
+def read(**given: str) -> Settings:
+    return Settings.from_environment({f"DATA_PROC_{name}": value for name, value in given.items()})
+
+
+def problems(**given: str) -> list[str]:
+    with pytest.raises(BadSettings) as told:
+        read(**given)
+    return told.value.problems
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    found = Settings.from_environment({"PATH": "/bin", "DATA_PROC_SHARED": "somewhere"})
+    assert found == Settings()
+    assert (found.host, found.port, found.bar_intervals) == ("127.0.0.1", 8203, ("5m", "1h", "1d"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("ENV", " production ", "production"),
+        ("LOG_LEVEL", "WARNING", "warning"),
+        ("TRACE_ENABLED", "off", False),
+        ("WIRE_BETWEEN_STAGES", "Yes", True),
+        ("PORT", "0", 0),
+        ("MAX_BATCH_SIZE", "5000", 5000),
+        ("LINGER_S", "0.25", 0.25),
+        ("BAR_INTERVALS", "1h, 5m,15m", ("5m", "15m", "1h")),
+        ("LATENESS_S", "miso.lmp.rt=600, caiso.lmp.dam=7200.5", {"miso.lmp.rt": 600, "caiso.lmp.dam": 7200.5}),
+        ("CLICKHOUSE_URL", "chdb:///data", "chdb:///data"),
+        ("REDIS_URL", "rediss://cache:6380/1", "rediss://cache:6380/1"),
+        ("POSTGRES_DSN", "postgres://u:pw@h/d", "postgres://u:pw@h/d"),
+    ],
+)
+def test_a_variable_is_read_by_its_kind(name: str, text: str, value: Any) -> None:
+    assert getattr(read(**{name: text}), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("ENV", "  ", "must not be empty"),
+        ("LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("TRACE_ENABLED", "maybe", "must be true or false"),
+        ("PORT", "65536", "must be a whole number from 0 to 65535"),
+        ("PORT", "-1", "must be a whole number"),
+        ("PORT", "٣", "must be a whole number"),
+        ("MAX_BATCH_SIZE", "0", "must be a whole number from 1"),
+        ("LINGER_S", "inf", "must be a number of seconds from 0 to 60"),
+        ("LINGER_S", "61", "must be a number of seconds from 0 to 60"),
+        ("BAR_INTERVALS", "7m", "does not divide"),
+        ("BAR_INTERVALS", "", "is no interval"),
+        ("LATENESS_S", "miso.lmp.rt", "must be feeds and seconds"),
+        ("IDLE_S", "=5", "must be feeds and seconds"),
+        ("IDLE_S", "a=5,a=6", "each feed once"),
+        ("IDLE_S", "a=soon", "must be a number of seconds"),
+        ("CLICKHOUSE_URL", "clickhouse:8123", "must begin with http://"),
+        ("CLICKHOUSE_URL", "http", "must begin with http://"),
+        ("REFERENCE_DIR", "/nowhere/at/all", "must be a folder that exists"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_variable_and_value(name: str, text: str, told: str) -> None:
+    (problem,) = problems(**{name: text})
+    assert problem.startswith(f"DATA_PROC_{name}: ")
+    assert told in problem
+
+
+def test_a_folder_that_exists_is_taken(tmp_path: Path) -> None:
+    assert read(REFERENCE_DIR=str(tmp_path)).reference_dir == tmp_path
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert problems(PORT="x", LINGER_S="y", PROT="1", QQQQQQQQ="2") == [
+        "DATA_PROC_PROT: nobody reads this variable; did you mean DATA_PROC_PORT?",
+        "DATA_PROC_QQQQQQQQ: nobody reads this variable; unset it",
+        "DATA_PROC_LINGER_S: must be a number of seconds from 0 to 60, is 'y'",
+        "DATA_PROC_PORT: must be a whole number from 0 to 65535, is 'x'",
+    ]
+
+
+SECRETS = ("clickhouse_url", "postgres_dsn", "redis_url")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_never_show(name: str) -> None:
+    good = {"clickhouse_url": "http", "postgres_dsn": "postgres", "redis_url": "redis"}[name] + "://u:hunter2@host"
+    assert "hunter2" not in repr(read(**{name.upper(): good}))
+    assert "hunter2" not in "".join(problems(**{name.upper(): "ftp://u:hunter2@host"}))
+
+
+def test_an_error_shows_all_its_problems() -> None:
+    assert str(BadSettings(["a", "b"])) == "a\nb"
+
+
+SPECIFIED = (
+    "ENV KAFKA_BOOTSTRAP CLICKHOUSE_URL POSTGRES_DSN REDIS_URL CONSUMER_GROUP MAX_BATCH_SIZE BAR_INTERVALS "
+    "CURVE_REBUILD_THREADS PROJECTION_REFRESH_INTERVAL TRACE_ENABLED LOG_LEVEL"
+)
+
+
+def test_every_variable_of_the_specification_is_read() -> None:
+    names = {variable(field) for field in attrs.fields(Settings)}
+    assert {f"DATA_PROC_{name}" for name in SPECIFIED.split()} <= names
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert [field.name for field in attrs.fields(Settings) if not field.metadata["doc"].endswith(".")] == []
