@@ -8,6 +8,7 @@ without end, ever more slowly, and readiness says so) or the process stops (Fata
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TypeVar
 
 import attrs
@@ -16,12 +17,14 @@ from application import topics
 from application.outcome import Announce, Outcome, Store
 from application.ports.clock import Clock
 from application.ports.errors import NewerLogic, Retryable
-from application.ports.event_log import Consumer, EventLog, Listener, TopicPartition
+from application.ports.event_log import Consumer, EventLog, Listener, Polled, Progress, TopicPartition
 from application.ports.journal import Journal
 from application.ports.logic_epoch import LogicEpoch
 from application.ports.meter import Meter
 from application.ports.tables import Table
 from application.stage import Stage
+from domain.bronze.dead_letter import DeadLetters
+from domain.bronze.message_outcome import dead_letters
 from domain.gold.bar import LOGIC_EPOCH
 
 DEAD_LETTERS = "dead_letters"
@@ -44,7 +47,7 @@ class Pace:
     """A trouble that lasts is told of this often."""
 
 
-class Stopped(Exception):  # noqa: N818  (not an error: somebody asked)
+class Stopped(Exception):
     """The loop was asked to stop while a call was failing; nothing of the batch is committed."""
 
 
@@ -63,10 +66,14 @@ class Consume:
     journal: Journal
     pace: Pace = Pace()
     stopping: Callable[[], bool] = lambda: False
+    service_version: str = ""
+    """Version of this program, for dead letters."""
     trouble: str = attrs.field(init=False, default="")
     """What keeps commits from advancing; empty while they can."""
     _consumer: Consumer | None = attrs.field(init=False, default=None)
-    _committed: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    """The offset after the last record polled, of each partition that brought one."""
+    _committed: dict[TopicPartition, Progress] = attrs.field(init=False, factory=dict)
 
     def start(self) -> None:
         """Mark the logic epoch and join the group."""
@@ -86,7 +93,9 @@ class Consume:
             Stopped: `stopping` turned true while a call was failing.
         """
         polled = self._trying("polling", lambda: self.consumer.poll(self.pace.batch, self.pace.linger_s))
-        self._perform(self._trying("deciding", lambda: self.stage.run(polled)))
+        outcome = self._trying("deciding", lambda: self.stage.run(polled))
+        self._positions.update(polled.next_offsets)
+        self._perform(self._refusing_unreadable(polled, outcome))
         return len(polled)
 
     def finish(self) -> None:
@@ -105,22 +114,31 @@ class Consume:
             raise RuntimeError("call start() before step()")
         return self._consumer
 
+    def _refusing_unreadable(self, polled: Polled, outcome: Outcome) -> Outcome:
+        """The outcome, with a dead letter for every record that could not be read."""
+        if polled.unreadable is None:
+            return outcome
+        events, refusals = polled.unreadable.events, polled.unreadable.refusals
+        letters = dead_letters(events, refusals, self.stage.name, self.clock.now(), self.service_version)
+        refused = DeadLetters.concat([outcome.refused, letters]) if outcome.refused else letters
+        return attrs.evolve(outcome, refused=refused)
+
     def _perform(self, outcome: Outcome) -> None:
         parts = list(self._stored(outcome))
         for part in parts:
             for announcement in self._announcements(part):
-                self._trying(f"announcing on {announcement.topic}", lambda a=announcement: self.log.publish(a.topic, a.facts))
+                tell = partial(self.log.publish, announcement.topic, announcement.facts)
+                self._trying(f"announcing on {announcement.topic}", tell)
         for part in parts:
             part.kept()
-        self._commit(parts[-1].commit)
+        self._commit(parts[-1])
 
     def _stored(self, outcome: Outcome) -> Iterator[Outcome]:
         """Store each part before the next is asked for, since it reads back what this one stored."""
         part: Outcome | None = outcome
         while part:
             for store in self._stores(part):
-                table = self.tables[store.table]
-                self._trying(f"storing {store.table}", lambda t=table, s=store: t.upsert(s.rows))
+                self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
             yield part
             part = self._trying("deciding", part.then) if part.then else None
 
@@ -132,13 +150,17 @@ class Consume:
         refused = (Announce(topics.dead_letters(self.stage.name), part.refused),) if part.refused else ()
         return (*part.announce, *refused)
 
-    def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        moved = {where: offset for where, offset in offsets.items() if self._committed.get(where) != offset}
+    def _commit(self, outcome: Outcome) -> None:
+        come = {
+            where: Progress(floor, max(floor, self._positions.get(where, floor)), outcome.owed)
+            for where, floor in outcome.commit.items()
+        }
+        moved = {where: progress for where, progress in come.items() if self._committed.get(where) != progress}
         if not moved:
             return
         self._trying("reading the logic epoch", self._refuse_newer_logic)
         try:
-            self.consumer.commit(moved)
+            self.consumer.commit({where: progress.floor for where, progress in moved.items()}, outcome.owed)
         except Retryable as error:
             # What is stored is stored; the records come again, and the next commit says the same or more.
             self.journal.warning("offsets were not committed; they will be with the next batch", error=str(error))
@@ -149,6 +171,7 @@ class Consume:
         self._refuse_newer_logic()
         for where in committed:
             self._committed.pop(where, None)
+            self._positions.pop(where, None)
         self.stage.assigned(committed)
 
     def _refuse_newer_logic(self) -> None:
@@ -173,6 +196,8 @@ class Consume:
                     self.journal.warning(f"{what} failed; trying again", error=str(error), stage=self.stage.name)
                 if self.stopping():
                     raise Stopped(self.trouble) from error
+                if self._consumer:
+                    self._consumer.stay()
                 self.clock.sleep(wait_s)
                 wait_s = min(2 * wait_s, self.pace.longest_wait_s)
             else:

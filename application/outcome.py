@@ -5,6 +5,7 @@ A stage reads through ports and writes nothing; `consume.py` performs its outcom
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -18,7 +19,7 @@ class Store:
     """Rows for a table, by the table's name."""
 
     table: str
-    rows: Batch
+    rows: Batch[Any]
 
 
 @attrs.frozen
@@ -26,7 +27,7 @@ class Announce:
     """Facts for a topic, announced once everything of the outcome is stored."""
 
     topic: str
-    facts: Batch
+    facts: Batch[Any]
 
 
 def _nothing() -> None:
@@ -47,5 +48,7 @@ class Outcome:
     announce: tuple[Announce, ...] = ()
     refused: DeadLetters | None = None
     commit: Mapping[TopicPartition, int] = attrs.field(factory=dict)
+    owed: int = 0
+    """How much of what was taken is still to be told later, e.g. changed windows whose bars were not announced yet."""
     kept: Callable[[], None] = _nothing
     then: "Callable[[], Outcome] | None" = None

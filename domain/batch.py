@@ -19,7 +19,7 @@ PRICE_SUM = pl.Decimal(38, 8)
 NOTIONAL = pl.Decimal(38, 16)
 INSTANT = pl.Datetime("us", "UTC")
 
-T = TypeVar("T")
+T = TypeVar("T", bound=attrs.AttrsInstance)
 
 
 def column(dtype: Any, doc: str, *, null: bool = False, stored: bool = True) -> Any:
@@ -33,7 +33,7 @@ def column(dtype: Any, doc: str, *, null: bool = False, stored: bool = True) -> 
         stored: Whether tables and exports keep it; otherwise it only travels between stages.
     """
     metadata = {"dtype": dtype, "doc": doc, "null": null, "stored": stored}
-    return attrs.field(metadata=metadata, **({"default": None} if null else {}))
+    return attrs.field(metadata=metadata, default=None if null else attrs.NOTHING)
 
 
 def schema_of(fact: type) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Batch(Generic[T]):
     @classmethod
     def of(cls, facts: Iterable[T]) -> Self:
         """A batch of single facts, as people and tests speak of them."""
-        rows = [attrs.asdict(fact, recurse=False) for fact in facts]  # type: ignore[call-overload]
+        rows = [attrs.asdict(fact, recurse=False) for fact in facts]
         return cls(pl.DataFrame(rows, schema=dict(cls.schema), orient="row"))
 
     @classmethod
@@ -109,7 +109,7 @@ class Batch(Generic[T]):
         return self.frame.height
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.frame.equals(other.frame)  # type: ignore[attr-defined]
+        return isinstance(other, Batch) and type(self) is type(other) and self.frame.equals(other.frame)
 
     def __hash__(self) -> int:
         return id(self)

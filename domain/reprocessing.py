@@ -39,9 +39,13 @@ def requests_for(late: pl.DataFrame, corrects: pl.Series, base: Interval) -> Rec
         corrects: Whether each is known to change a tick that is in its bar; a window any tick corrects is a correction.
         base: The finest interval.
     """
-    windows = late.with_columns(corrects=corrects).group_by("window", maintain_order=True).agg(
-        pl.col("tenant_id", "instrument_id", "series", "raw_topic", "raw_partition", "raw_offset").first(),
-        pl.col("corrects").any(),
+    windows = (
+        late.with_columns(corrects=corrects)
+        .group_by("window", maintain_order=True)
+        .agg(
+            pl.col("tenant_id", "instrument_id", "series", "raw_topic", "raw_partition", "raw_offset").first(),
+            pl.col("corrects").any(),
+        )
     )
     return RecomputeRequests(
         windows.select(
@@ -49,7 +53,10 @@ def requests_for(late: pl.DataFrame, corrects: pl.Series, base: Interval) -> Rec
             "instrument_id",
             pl.lit(base.name).alias("interval"),
             (pl.col("window") % MINUTES * MINUTE_US).cast(INSTANT).alias("interval_start"),
-            pl.when("corrects").then(pl.lit(Cause.CORRECTION.value)).otherwise(pl.lit(Cause.LATE.value)).alias("reason"),
+            pl.when("corrects")
+            .then(pl.lit(Cause.CORRECTION.value))
+            .otherwise(pl.lit(Cause.LATE.value))
+            .alias("reason"),
             pl.concat_str("raw_topic", pl.lit("/"), "raw_partition", pl.lit("/"), "raw_offset").alias("cause"),
             "series",
         )
@@ -64,11 +71,16 @@ def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
         Columns `series`, `start`, `end`, `cause` (the first request's reason).
     """
     length = timedelta(minutes=base.minutes)
-    asked = timedelta(minutes=1) * pl.col("interval").replace_strict(_minutes(requests["interval"]), return_dtype=pl.Int64)
+    asked = timedelta(minutes=1) * pl.col("interval").replace_strict(
+        _minutes(requests["interval"]), return_dtype=pl.Int64
+    )
     return (
         requests.with_columns(
             pl.datetime_ranges(
-                pl.col("interval_start").dt.truncate(f"{base.minutes}m"), pl.col("interval_start") + asked, length, closed="left"
+                pl.col("interval_start").dt.truncate(f"{base.minutes}m"),
+                pl.col("interval_start") + asked,
+                length,
+                closed="left",
             ).alias("start")
         )
         .explode("start")

@@ -23,7 +23,6 @@ from rich.console import Console
 
 from application.commands.load import LoadRaw
 from application.consume import Stopped
-from application.ports.errors import Fatal
 from application.ports.raw_source import BadInput, Lines
 from application.queries.readiness import CheckReadiness
 from application.stages.normalize import OUTCOMES
@@ -312,7 +311,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise BadInput(f"can't listen on {host}:{port}: {error}; set DATA_PROC_PORT to another port, 0 takes a free one") from error
+        raise BadInput(
+            f"can't listen on {host}:{port}: {error}; set DATA_PROC_PORT to another port, 0 takes a free one"
+        ) from error
     return listening
 
 

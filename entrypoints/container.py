@@ -31,8 +31,8 @@ from adapters.telemetry.meter import PrometheusMeter
 from adapters.wire.events import EventCodec
 from application import topics
 from application.consume import DEAD_LETTERS, Consume, Pace
-from application.ports.bar_table import BarTable
 from application.pipeline import STAGES
+from application.ports.bar_table import BarTable
 from application.ports.tables import Table
 from application.queries.bars import FindBars
 from application.queries.latest_price import FindLatestPrice

@@ -27,7 +27,7 @@ class Refinery:
 
     def keep_up(self) -> None:
         """Let stages take batches until none of them has a full one waiting."""
-        while any([loop.step() >= self.batch for loop in self.loops]):
+        while max(loop.step() for loop in self.loops) >= self.batch:
             pass
 
     def drain(self, stopping: Callable[[], bool] = lambda: False) -> None:

@@ -169,18 +169,12 @@ class Settings:
         "Silence by feed after which its windows close, in seconds, where it differs from its policy.",
     )
     provisional_every_s: float = setting(1, seconds(0, 3600), "Seconds between announcements of open windows.")
-    refresh_open_parents_s: float = setting(
-        1, seconds(0, 3600), "Seconds a coarser bar may wait for a child still open."
-    )
     window_memory_ticks: int = setting(5_000_000, whole(1, 1_000_000_000), "Most ticks of open windows held in memory.")
     replay_limit: int = setting(
         1_000_000, whole(1, 1_000_000_000), "Most records a restart may have to replay a partition."
     )
     winners: int = setting(
         1_000_000, whole(0, 100_000_000), "Most keys whose winning tick is remembered, so that repeats are skipped."
-    )
-    logic_epoch: int = setting(
-        1, whole(0, 65_535), "Version of the formulas; a higher one outranks every bar of a lower."
     )
     wire_between_stages: bool = setting(
         False, switch, "Send batches through the wire codec between stages of one process."

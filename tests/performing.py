@@ -1,6 +1,6 @@
 """Performing what a stage decided, on tables in memory, as the consume loop does: store, announce, keep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 

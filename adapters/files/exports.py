@@ -11,7 +11,9 @@ import polars as pl
 from adapters.wire.table_rows import to_stored
 
 
-def write_folder(folder: Path, tables: Mapping[str, tuple[pl.DataFrame, type]], outcomes: pl.DataFrame, summary: Any) -> None:
+def write_folder(
+    folder: Path, tables: Mapping[str, tuple[pl.DataFrame, type]], outcomes: pl.DataFrame, summary: Any
+) -> None:
     """
     This will write NAME.parquet for each table, outcomes.parquet and summary.json into a folder.
 

@@ -49,7 +49,7 @@ class _Line(_Where, gc=False):
 
     key: str | None = None
     value: msgspec.Raw = msgspec.Raw(b"")
-    value_b64: str | None | msgspec.UnsetType = msgspec.UNSET
+    value_b64: str | msgspec.UnsetType | None = msgspec.UNSET
     id: str | None = None
 
 
@@ -137,9 +137,9 @@ def _read(path: str, files: ExitStack, decoder: "msgspec.json.Decoder[L]") -> It
 
 
 def _opened(path: str, files: ExitStack) -> BinaryIO:
-    raw: BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else files.enter_context(Path(path).open("rb"))
+    raw = sys.stdin.buffer if path == STANDARD_INPUT else files.enter_context(Path(path).open("rb"))  # noqa: SIM115
     if cast("BufferedReader", raw).peek(2)[:2] == _GZIP:
-        return cast("BinaryIO", BufferedReader(cast("BinaryIO", files.enter_context(gzip.open(raw, "rb"))), 1 << 20))
+        return cast("BinaryIO", BufferedReader(files.enter_context(gzip.GzipFile(fileobj=raw)), 1 << 20))
     return raw
 
 

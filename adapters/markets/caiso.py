@@ -17,7 +17,7 @@ import polars as pl
 from adapters.markets.columns import FastColumns, filled, is_no_name, portions
 from adapters.markets.reading import FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
-from adapters.markets.wrapper import contradicts, message_type, raw_text, same_number, sequence_text, text_in
+from adapters.markets.wrapper import contradicts, differs, message_type, raw_text, same_number, sequence_text, text_in
 from adapters.wire.exact_json import Members, is_integer, name_of, read_text, text_of
 from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
 from adapters.wire.typed_json import COUNT, TEXT, UNSURE, Unsure, list_of, reader_of, record
@@ -256,10 +256,10 @@ def _one_point(rows: Sequence[Any], summary: Any) -> tuple[str | None, ...]:
     if summary is not None and (
         summary.delivery_location != node
         or summary.timestamp != end
-        or (summary.price != price and contradicts(summary.price, price))
-        or (summary.clearing_price != energy and contradicts(summary.clearing_price, energy))
-        or (summary.congestion_price != congestion and contradicts(summary.congestion_price, congestion))
-        or (summary.loss_price != loss and contradicts(summary.loss_price, loss))
+        or differs(summary.price, price)
+        or differs(summary.clearing_price, energy)
+        or differs(summary.congestion_price, congestion)
+        or differs(summary.loss_price, loss)
     ):
         raise Unsure
     return node, run, start, end, price, energy, congestion, loss, value("MGHG")

@@ -61,8 +61,9 @@ class MarketDecoder:
                 stray = Unreadable(Reason.UNKNOWN_MARKET, "", f"{name} is no raw topic")
                 readings |= {event: _refused(event, stray) for event in positions}
                 continue
-            unread = {event: reading for event in positions if (reading := _unread(event, events.values[event]))}
-            fast = _read_fast(topic.reader, events.values, [event for event in positions if event not in unread])
+            unread = _unread(events.values, positions)
+            readable = [event for event in positions if event not in unread] if unread else positions
+            fast = _read_fast(topic.reader, events.values, readable)
             frames += fast.prices
             exact = self._read_again(topic, events.values, fast.unsure, frames)
             readings |= {**unread, **exact}
@@ -97,19 +98,25 @@ class _Topic:
 
 
 def _by_topic(events: RawEvents) -> Mapping[str, Sequence[int]]:
-    positions: dict[str, list[int]] = {}
+    positions: dict[str, list[int]] = {topic: [] for topic in set(events.topics)}
+    if len(positions) == 1:
+        return {topic: range(len(events)) for topic in positions}
     for event, topic in enumerate(events.topics):
-        positions.setdefault(topic, []).append(event)
+        positions[topic].append(event)
     return positions
 
 
-def _unread(event: int, value: bytes | None) -> Reading | None:
-    """What becomes of a message before it is read at all; None where it has to be read."""
-    if value is None:
-        return Reading(filtered=Declared.TOMBSTONE)
-    if len(value) > MAX_VALUE_BYTES:
-        return _refused(event, Unreadable(Reason.OVERSIZE, "", f"{len(value)} bytes are more than {MAX_VALUE_BYTES}"))
-    return None
+def _unread(values: Sequence[bytes | None], positions: Sequence[int]) -> Mapping[int, Reading]:
+    """What becomes of messages that are not read at all."""
+    found = {}
+    for event in positions:
+        value = values[event]
+        if value is None:
+            found[event] = Reading(filtered=Declared.TOMBSTONE)
+        elif len(value) > MAX_VALUE_BYTES:
+            oversize = Unreadable(Reason.OVERSIZE, "", f"{len(value)} bytes are more than {MAX_VALUE_BYTES}")
+            found[event] = _refused(event, oversize)
+    return found
 
 
 def _read_fast(reader: TopicReader, values: Values, events: Sequence[int]) -> FastReading:
@@ -130,7 +137,7 @@ def _read_exactly(topic: _Topic, event: int, value: bytes) -> Reading:
     except Unreadable as refused:
         return _refused(event, refused)
     except Exception as error:  # noqa: BLE001 the last line of defence: a message never harms its neighbours
-        return _refused(event, Unreadable(Reason.BAD_SHAPE, "", f"unforeseen {type(error).__name__}: {error}"))
+        return _refused(event, Unreadable(Reason.BAD_SHAPE, "", f"unforeseen {type(error).__name__}: {error!s:.200}"))
 
 
 def _refused(event: int, why: Unreadable) -> Reading:

@@ -13,7 +13,7 @@ import polars as pl
 from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, portions
 from adapters.markets.reading import FastReading, Reading, Values, upper
 from adapters.markets.venue import venue_of
-from adapters.markets.wrapper import contradicts, message_type, raw_text, sequence_text, text_in
+from adapters.markets.wrapper import contradicts, differs, message_type, raw_text, sequence_text, text_in
 from adapters.wire.exact_json import (
     Members,
     has_control_characters,
@@ -178,8 +178,8 @@ def _asks_for_a_closer_look(payload: Any, row: Any) -> bool:
         return True
     summary = payload.metadata
     return summary is not None and (
-        (summary.price != row.price and contradicts(summary.price, row.price))
-        or (summary.volume != row.volume and contradicts(summary.volume, row.volume))
+        differs(summary.price, row.price)
+        or differs(summary.volume, row.volume)
         or summary.symbol is not None
         or summary.timestamp is not None
     )

@@ -63,15 +63,19 @@ def sequence_text(*stated: Any) -> str | None:
 
 def contradicts(summary: Any, row: Any) -> bool:
     """Whether a connector's summary of a value says something else than the source's row. Absent or blank says nothing."""
-    stated, given = text_of(summary), text_of(row)
-    return bool(stated and given) and stated != given and not same_number(stated, given)
+    return differs(text_of(summary), text_of(row))
+
+
+def differs(stated: str | None, given: str | None) -> bool:
+    """Whether two texts say different things: neither is blank, and they are not one number."""
+    return stated != given and bool(stated and given) and not same_number(stated, given)
 
 
 def same_number(one: str | None, other: str | None) -> bool:
     """Whether two texts are one number, e.g. `0` and `0.0`."""
     if (
-        one is not None and other is not None and one == other + ".0" and other.isdecimal()
-    ):  # as floats print whole numbers
+        other and other.isdecimal() and one == other + ".0"
+    ):  # how floats write whole numbers: most of CAISO's congestion
         return True
     return _is_number(one) and _is_number(other) and Decimal(one or "") == Decimal(other or "")
 

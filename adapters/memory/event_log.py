@@ -15,9 +15,10 @@ from typing import Any
 import attrs
 import polars as pl
 
-from application.ports.event_log import Listener, Polled, Records, TopicPartition
+from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition
 from domain.batch import Batch
 from domain.bronze.raw_event import RawEvents
+from domain.gold.interval import highest_code
 
 
 @attrs.frozen
@@ -28,6 +29,8 @@ class Segment:
     partition: pl.Series
     offset: pl.Series
     facts: Batch[Any] | RawEvents
+    first: Mapping[int, int]
+    """Lowest offset of each partition in it."""
     last: Mapping[int, int]
     """Highest offset of each partition in it."""
 
@@ -36,11 +39,24 @@ class Segment:
 
     def where(self, wanted: pl.Series) -> "Segment":
         """Only these rows."""
-        if wanted.all():
-            return self
         rows = wanted.arg_true()
-        facts = self.facts.taken(rows.to_list()) if isinstance(self.facts, RawEvents) else type(self.facts)(self.facts.frame[rows])
-        return Segment(self.topic, self.partition[rows], self.offset[rows], facts, self.last)
+        facts = (
+            self.facts.taken(rows.to_list())
+            if isinstance(self.facts, RawEvents)
+            else type(self.facts)(self.facts.frame[rows])
+        )
+        partition, offset = self.partition[rows], self.offset[rows]
+        bounds = (
+            pl.DataFrame([partition, offset])
+            .group_by("partition")
+            .agg(first=pl.col("offset").min(), last=pl.col("offset").max())
+        )
+        first, last = ({n: row[at] for n, *row in bounds.iter_rows()} for at in (0, 1))
+        return Segment(self.topic, partition, offset, facts, first, last)
+
+    def after(self) -> dict[TopicPartition, int]:
+        """The offset after the last record of each partition."""
+        return {TopicPartition(self.topic, number): offset + 1 for number, offset in self.last.items()}
 
 
 @attrs.define
@@ -48,6 +64,7 @@ class Group:
     """Consumers that share partitions, and how far they have come."""
 
     committed: dict[TopicPartition, int] = attrs.field(factory=dict)
+    progress: dict[TopicPartition, Progress] = attrs.field(factory=dict)
     members: "list[MemoryConsumer]" = attrs.field(factory=list)
     topics: set[str] = attrs.field(factory=set)
 
@@ -94,13 +111,12 @@ class MemoryEventLog:
         if not len(facts):
             return
         if not self.retain and not any(topic in group.topics for group in self._groups.values()):
-            self._skip(topic, facts)
             return
         if self.codec:
             facts = self.codec(topic, facts)
         partition = self._partitions(topic, facts)
-        offset, last = self._next_offsets(topic, partition)
-        self._append(Segment(topic, partition, offset, facts, last))
+        offset, first, last = self._next_offsets(topic, partition)
+        self._append(Segment(topic, partition, offset, facts, first, last))
 
     def append(self, events: RawEvents) -> None:
         """
@@ -114,7 +130,7 @@ class MemoryEventLog:
             part = events if len(rows) == len(events) else events.taken(rows)
             partition = pl.Series("partition", part.partitions, dtype=pl.Int32)
             offset = pl.Series("offset", part.offsets, dtype=pl.Int64)
-            self._append(Segment(topic, partition, offset, part, self._claim(topic, partition, offset)))
+            self._append(Segment(topic, partition, offset, part, *self._claim(topic, partition, offset)))
 
     def holds(self, where: TopicPartition, offset: int) -> bool:
         """Whether a record was ever appended under this coordinate."""
@@ -141,14 +157,20 @@ class MemoryEventLog:
         known = self._groups.get(group, Group()).committed
         return {where: offset for where, offset in known.items() if where.topic in topics}
 
+    def progress(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, Progress]:
+        """How far the group has come, for each partition it has committed."""
+        known = self._groups.get(group, Group()).progress
+        return {where: progress for where, progress in known.items() if where.topic in topics}
+
     def _all(self, topics: Iterable[str]) -> list[TopicPartition]:
         wanted = set(topics)
         declared = {TopicPartition(topic, number) for topic in wanted for number in range(self.partitions_of(topic))}
         return sorted(declared | {where for where in self._offsets if where.topic in wanted})
 
-    def _claim(self, topic: str, partition: pl.Series, offset: pl.Series) -> dict[int, int]:
-        """Take these offsets; returns the highest of each partition."""
-        last: dict[int, int] = {}
+    def _claim(self, topic: str, partition: pl.Series, offset: pl.Series) -> tuple[dict[int, int], dict[int, int]]:
+        """Take these offsets; returns the first and last of each partition."""
+        first_of: dict[int, int] = {}
+        last_of: dict[int, int] = {}
         for (number,), rows in pl.DataFrame([partition, offset]).group_by("partition"):
             where, taken = TopicPartition(topic, int(number)), rows["offset"]
             offsets = self._offsets.setdefault(where, Offsets())
@@ -157,8 +179,8 @@ class MemoryEventLog:
             gaps = [0, *((taken.diff() > 1).arg_true()), len(taken)]
             for first, after in pairwise(gaps):
                 offsets.add(taken[first], taken[after - 1] + 1)
-            last[where.partition] = taken[-1]
-        return last
+            first_of[where.partition], last_of[where.partition] = taken[0], taken[-1]
+        return first_of, last_of
 
     def _partitions(self, topic: str, facts: Batch[Any]) -> pl.Series:
         count = self.partitions_of(topic)
@@ -166,30 +188,28 @@ class MemoryEventLog:
             return pl.Series("partition", [0], dtype=pl.Int32).new_from_index(0, len(facts))
         series = facts.frame["series"]
         codes, known = series.to_physical(), self._partition_of_series.get(count, pl.Series([], dtype=pl.Int32))
-        missing = int(codes.max()) + 1 - len(known)
+        missing = highest_code(codes) + 1 - len(known)
         if missing > 0:
             known = pl.concat([known, pl.Series([-1], dtype=pl.Int32).new_from_index(0, missing + len(known))])
         unknown = series.filter(known.gather(codes) == -1).unique()
-        known = known.scatter(unknown.to_physical(), [zlib.crc32(key.encode()) % count for key in unknown.cast(pl.String)])
+        known = known.scatter(
+            unknown.to_physical(), [zlib.crc32(key.encode()) % count for key in unknown.cast(pl.String)]
+        )
         self._partition_of_series[count] = known
         return known.gather(codes).alias("partition")
 
-    def _next_offsets(self, topic: str, partition: pl.Series) -> tuple[pl.Series, dict[int, int]]:
-        order = partition.arg_sort()
-        counts = partition.value_counts().sort("partition")
-        starts, last = [], {}
-        for number, count in counts.iter_rows():
+    def _next_offsets(self, topic: str, partition: pl.Series) -> tuple[pl.Series, dict[int, int], dict[int, int]]:
+        """The offset of each record, and the first and last of each partition."""
+        starts, first, last = [], {}, {}
+        for number, count in partition.value_counts().sort("partition").iter_rows():
             offsets = self._offsets.setdefault(TopicPartition(topic, number), Offsets())
-            first = offsets.end
-            offsets.add(first, first + count)
-            starts.append(pl.int_range(first, first + count, eager=True))
-            last[number] = first + count - 1
+            first[number], last[number] = offsets.end, offsets.end + count - 1
+            offsets.add(offsets.end, offsets.end + count)
+            starts.append(pl.int_range(first[number], last[number] + 1, eager=True))
+        # Order within a partition is order of arrival: the sort must be stable.
+        order = (partition.cast(pl.Int64) * len(partition) + pl.int_range(len(partition), eager=True)).arg_sort()
         offset = pl.zeros(len(partition), dtype=pl.Int64, eager=True)
-        return offset.scatter(order, pl.concat(starts)).alias("offset"), last
-
-    def _skip(self, topic: str, facts: Batch[Any]) -> None:
-        """Nobody reads this topic: its records get offsets and are let go at once."""
-        self._next_offsets(topic, self._partitions(topic, facts))
+        return offset.scatter(order, pl.concat(starts)).alias("offset"), first, last
 
     def _append(self, segment: Segment) -> None:
         self._segments.setdefault(segment.topic, []).append(segment)
@@ -216,34 +236,46 @@ class MemoryConsumer:
     topics: tuple[str, ...]
     listener: Listener
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    _turn: int = attrs.field(init=False, default=0)
 
-    def poll(self, max_records: int, timeout_s: float) -> Polled:
-        """Return what is there, at most `max_records` of each kind of topic; never waits."""
+    def poll(self, max_records: int, timeout_s: float) -> Polled:  # noqa: ARG002  (nothing can arrive while it waits)
+        """Return what is there, at most `max_records`; never waits."""
         self._settle()
         raw: list[RawEvents] = []
         records: list[Records] = []
         after: dict[TopicPartition, int] = {}
         room = max_records
-        for topic in self.topics:
+        self._turn += 1
+        begin = self._turn % len(self.topics)
+        # Each poll begins with the next topic, so that a full one starves no other.
+        for topic in (*self.topics[begin:], *self.topics[:begin]):
             for segment in self._ahead(topic):
                 if room <= 0:
                     break
-                taken = segment if len(segment) <= room else segment.where(pl.int_range(len(segment), eager=True) < room)
+                taken = (
+                    segment if len(segment) <= room else segment.where(pl.int_range(len(segment), eager=True) < room)
+                )
                 room -= len(taken)
                 if isinstance(taken.facts, RawEvents):
                     raw.append(taken.facts)
                 else:
                     records.append(Records(topic, taken.partition, taken.offset, taken.facts))
-                after.update(_after(taken))
+                after.update(taken.after())
         self._positions.update(after)
         return Polled(RawEvents.concat(raw) if raw else None, tuple(records), after)
 
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Make these the positions from which the group resumes; partitions no longer owned are left out."""
+    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
+        """Make these the offsets from which the group resumes; partitions no longer owned are left out."""
         owned = {where: offset for where, offset in offsets.items() if where in self._positions}
         self.group.committed.update(owned)
+        self.group.progress.update(
+            {where: Progress(floor, max(floor, self._positions[where]), owed) for where, floor in owned.items()}
+        )
         for topic in {where.topic for where in owned}:
             self.log._let_go(topic)  # noqa: SLF001  (a consumer is its log's other half)
+
+    def stay(self) -> None:
+        """Nobody ends a membership in process but its member."""
 
     def close(self) -> None:
         """Leave the group; what was not committed comes again to the next owner."""
@@ -254,12 +286,13 @@ class MemoryConsumer:
     def _ahead(self, topic: str) -> Iterable[Segment]:
         """Unread records of this member's partitions, in order of arrival."""
         for segment in list(self.log._segments.get(topic, ())):  # noqa: SLF001
-            positions = {number: self._positions.get(TopicPartition(topic, number)) for number in segment.last}
-            unread = {n for n, last in segment.last.items() if positions[n] is not None and positions[n] <= last}
-            if not unread:
-                continue
-            at = segment.partition.replace_strict({n: positions[n] for n in unread}, default=None, return_dtype=pl.Int64)
-            yield segment.where((segment.offset >= at).fill_null(value=False))
+            owned = {n: self._positions.get(TopicPartition(topic, n)) for n in segment.last}
+            unread = {n: at for n, at in owned.items() if at is not None and at <= segment.last[n]}
+            if len(unread) == len(segment.last) and all(unread[n] <= first for n, first in segment.first.items()):
+                yield segment
+            elif unread:
+                at = segment.partition.replace_strict(unread, default=None, return_dtype=pl.Int64)
+                yield segment.where((segment.offset >= at).fill_null(value=False))
 
     def _settle(self) -> None:
         """Take over or let go what the group's membership makes due."""
@@ -277,8 +310,3 @@ class MemoryConsumer:
     def _share(self) -> set[TopicPartition]:
         at, of = self.group.members.index(self), len(self.group.members)
         return {where for where in self.log._all(self.topics) if where.partition % of == at}  # noqa: SLF001
-
-
-def _after(segment: Segment) -> dict[TopicPartition, int]:
-    last = pl.DataFrame([segment.partition, segment.offset]).group_by("partition").agg(pl.col("offset").max())
-    return {TopicPartition(segment.topic, number): offset + 1 for number, offset in last.iter_rows()}

@@ -1,20 +1,22 @@
 """
-A replacing merge tree in miniature: rows by key, of which the highest version counts, kept in sorted runs.
+A replacing merge tree in miniature: rows by key, of which the highest version counts, kept in runs with a sorted index.
 
 Writes append a run; runs of similar size are merged, which drops replaced rows, so memory grows with what is stored.
-Reads bisect each run whose time span they meet. A row's *place* is its series and minute, so that one sorted column
-answers both "this key" and "this window of this series".
+Reads bisect the index of each run whose time span they meet. A row's *place* is its series and minute, so that one
+sorted column answers both "this key" and "this window of this series".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 import polars as pl
 
 from domain.gold.interval import MINUTES
 
-FANOUT = 4
+FANOUT = 6
 """Runs of one tier before they are merged into the next."""
+
 
 @attrs.frozen
 class Layout:
@@ -30,25 +32,31 @@ class Layout:
 
 @attrs.frozen
 class Run:
-    """Rows sorted by place, one a key."""
+    """Rows, one a key, and where each stands."""
 
     rows: pl.DataFrame
-    key: pl.Series
     place: pl.Series
+    """Ascending."""
+    row: pl.Series
+    """The row at each place."""
     first_minute: int
     last_minute: int
     tier: int
 
     def meeting(self, low: pl.Series, high: pl.Series) -> pl.Series:
-        """Return positions of the rows with low <= place < high, for disjoint spans."""
+        """Return positions of the rows with low <= place < high, for disjoint ascending spans."""
         first = self.place.search_sorted(low, side="left")
-        found = self.place.gather(first.clip(0, len(self.place) - 1))
-        hit = (first < len(self.place)) & (found < high) & (found >= low)
-        first, high = first.filter(hit), high.filter(hit)
+        inside = first < len(self.place)
+        if not inside.all():
+            first, high = first.filter(inside), high.filter(inside)
+        hit = self.place.gather(first) < high
+        if not hit.all():
+            first, high = first.filter(hit), high.filter(hit)
         last = self.place.search_sorted(high, side="left")
-        if (last - first).max() == 1:
-            return first
-        return pl.int_ranges(first, last, dtype=pl.UInt32, eager=True).explode()
+        widths = last - first
+        if widths.max() == 1:
+            return self.row.gather(first)
+        return self.row.gather(pl.int_ranges(first, last, dtype=pl.UInt32, eager=True).explode())
 
 
 @attrs.define
@@ -56,7 +64,7 @@ class MergeTree:
     """Rows of one table. One writer at a time; readers of other threads see whole writes."""
 
     layout: Layout
-    schema: dict[str, pl.DataType]
+    schema: dict[str, Any]
     _runs: tuple[Run, ...] = ()
 
     def insert(self, rows: pl.DataFrame) -> None:
@@ -64,20 +72,23 @@ class MergeTree:
         if not rows.height:
             return
         runs = [*self._runs, self._run([rows], tier=0)]
-        while len(runs) >= FANOUT and len({run.tier for run in runs[-FANOUT:]}) == 1:
-            merged = self._run([run.rows for run in runs[-FANOUT:]], tier=runs[-1].tier + 1)
-            runs[-FANOUT:] = [merged]
+        while len(runs) >= FANOUT and runs[-FANOUT].tier == runs[-1].tier:
+            runs[-FANOUT:] = [self._run([run.rows for run in runs[-FANOUT:]], tier=runs[-1].tier + 1)]
         self._runs = tuple(runs)
 
     def spans(self, low: pl.Series, high: pl.Series) -> pl.DataFrame:
-        """Return the rows, one a key at its highest version, whose place lies in one of these disjoint spans."""
+        """Return the rows, one a key at its highest version, whose place lies in one of these disjoint ascending spans."""
+        if not len(low):
+            return pl.DataFrame(schema=self.schema)
         parts = []
         minute_from, minute_to = low % MINUTES, (high - 1) % MINUTES
+        earliest, latest = minute_from.min(), minute_to.max()
         for run in self._runs:
-            near = (minute_from <= run.last_minute) & (minute_to >= run.first_minute)
-            if not near.any():
+            if run.last_minute < earliest or run.first_minute > latest:  # type: ignore[operator]
                 continue
-            positions = run.meeting(low.filter(near), high.filter(near))
+            near = (minute_from <= run.last_minute) & (minute_to >= run.first_minute)
+            whole = near.all()
+            positions = run.meeting(low, high) if whole else run.meeting(low.filter(near), high.filter(near))
             if len(positions):
                 parts.append(run.rows[positions])
         return self._merged(parts)
@@ -86,23 +97,25 @@ class MergeTree:
         """Return all rows, one a key at its highest version."""
         return self._merged([run.rows for run in self._runs])
 
-    def _merged(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
+    def _merged(self, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         if not parts:
             return pl.DataFrame(schema=self.schema)
-        return parts[0] if len(parts) == 1 else self._winners(pl.concat(parts))
+        return parts[0] if len(parts) == 1 else self._winners(pl.concat(parts, rechunk=True))
 
     def _winners(self, rows: pl.DataFrame) -> pl.DataFrame:
         key = self.layout.key(rows)
-        if not key.is_duplicated().any():
+        repeated = key.is_duplicated()
+        if not repeated.any():
             return rows
-        by_version = self.layout.version(rows).arg_sort()
-        return rows[by_version.filter(key.gather(by_version).is_last_distinct())]
+        version = self.layout.version(rows)
+        several = repeated.arg_true()
+        by_version = several.gather(version.gather(several).arg_sort())
+        lasting = by_version.filter(key.gather(by_version).is_last_distinct())
+        return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
 
     def _run(self, parts: list[pl.DataFrame], tier: int) -> Run:
         rows = self._winners(pl.concat(parts, rechunk=True) if len(parts) > 1 else parts[0])
         place = self.layout.place(rows)
-        if not place.is_sorted():
-            by_place = place.arg_sort()
-            rows, place = rows[by_place], place.gather(by_place)
+        order = place.arg_sort()
         minutes = place % MINUTES
-        return Run(rows, self.layout.key(rows), place, minutes.min(), minutes.max(), tier)
+        return Run(rows, place.gather(order), order, minutes.min(), minutes.max(), tier)  # type: ignore[arg-type]

@@ -47,13 +47,18 @@ def _nowhere(rows: pl.DataFrame) -> pl.Series:
 TICKS = Layout(key_digests, _column("version"), lambda rows: period_code(rows["series"], rows["ts"]))
 ENRICHED = Layout(
     key_digests,
-    lambda rows: rows["version"].cast(pl.UInt128) * pl.Series([1 << 64], dtype=pl.UInt128) + rows["metadata_version"].cast(pl.UInt128),
+    lambda rows: (
+        rows["version"].cast(pl.UInt128) * pl.Series([1 << 64], dtype=pl.UInt128)
+        + rows["metadata_version"].cast(pl.UInt128)
+    ),
     TICKS.place,
 )
 BARS = Layout(_of_start, _column("revision"), _of_start)
 SEALS = Layout(_of_series, lambda rows: rows["sealed_until"].to_physical(), _of_series)
 LATEST = Layout(_of_series, _column("rank"), _of_series)
-DEAD_LETTERS = Layout(_of_coordinates("stage", "topic", "partition", "offset", "row_index"), _column("retry_count"), _nowhere)
+DEAD_LETTERS = Layout(
+    _of_coordinates("stage", "topic", "partition", "offset", "row_index"), _column("retry_count"), _nowhere
+)
 OUTCOMES = Layout(_of_coordinates("topic", "partition", "offset"), _column("ticks"), _nowhere)
 
 
@@ -101,7 +106,19 @@ class MemoryTable(Generic[B]):
         return self.batch(rows.with_columns(pl.lit(self.fill.get(name, "")).alias(name) for name in missing))
 
 
-_ORDER = ("stage", "topic", "partition", "offset", "row_index", "tenant_id", "instrument_id", "interval_start", "ts", "source_id", "source_seq")
+_ORDER = (
+    "stage",
+    "topic",
+    "partition",
+    "offset",
+    "row_index",
+    "tenant_id",
+    "instrument_id",
+    "interval_start",
+    "ts",
+    "source_id",
+    "source_seq",
+)
 
 
 def series_of(tenant_id: str, instrument_id: str) -> pl.Series:

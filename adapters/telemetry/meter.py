@@ -8,7 +8,6 @@ grow without end. Source: contracts.md §8.
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from threading import Lock
-from typing import TypeVar, cast
 
 import attrs
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -40,19 +39,18 @@ class Metric:
     told: str
     labels: Sequence[str] = ()
     buckets: Sequence[float] = MS_BUCKETS
-    in_seconds: str = ""
-    """Name of a histogram that gets the same observations, given in milliseconds here, in seconds."""
 
 
 METRICS = (
     Metric("normalization_records_processed_total", Kind.COUNTER, "Ticks normalized.", ("market", "tenant_id")),
     Metric("normalization_messages_processed_total", Kind.COUNTER, "Raw messages by how they ended.", ("status",)),
     Metric("normalization_errors_total", Kind.COUNTER, "Raw messages or rows that became dead letters."),
+    Metric("normalization_processing_latency_ms", Kind.HISTOGRAM, "Time a batch takes to be normalized."),
     Metric(
-        "normalization_processing_latency_ms",
+        "normalization_processing_duration_seconds",
         Kind.HISTOGRAM,
         "Time a batch takes to be normalized.",
-        in_seconds="normalization_processing_duration_seconds",
+        buckets=SECONDS_BUCKETS,
     ),
     Metric("invalid_records_total", Kind.COUNTER, "Rows refused."),
     Metric("enrichment_metadata_miss_total", Kind.COUNTER, "Ticks of instruments nobody has described."),
@@ -62,12 +60,13 @@ METRICS = (
     Metric("late_arrival_seconds", Kind.HISTOGRAM, "How far behind the seal late ticks are.", buckets=LATE_BUCKETS),
     # No counter of the client's: it would add _total to this name, which is fixed without it.
     Metric("recompute_trigger_count", Kind.GAUGE, "Recompute requests since the start."),
+    Metric("aggregation_bar_build_duration_ms", Kind.HISTOGRAM, "Time a batch takes to become bars.", ("interval",)),
     Metric(
-        "aggregation_bar_build_duration_ms",
+        "aggregation_bar_build_duration_seconds",
         Kind.HISTOGRAM,
         "Time a batch takes to become bars.",
         ("interval",),
-        in_seconds="aggregation_bar_build_duration_seconds",
+        SECONDS_BUCKETS,
     ),
     Metric("aggregation_bars_generated_total", Kind.COUNTER, "Bars stored.", ("interval",)),
     Metric("projection_refresh_duration_ms", Kind.HISTOGRAM, "Time a batch takes to be served.", ("projection",)),
@@ -77,7 +76,6 @@ METRICS = (
 
 
 Figure = Counter | Gauge | Histogram
-Some = TypeVar("Some", bound=Figure)
 
 
 class UnknownMetric(KeyError):
@@ -94,7 +92,6 @@ class PrometheusMeter:
         self._most = values_of_a_label
         self._declared = {metric.name: metric for metric in METRICS}
         self._figures = {metric.name: _figure(metric, self._registry) for metric in METRICS}
-        self._seconds = {metric.name: _twin(metric, self._registry) for metric in METRICS if metric.in_seconds}
         self._seen: dict[tuple[str, str], set[str]] = {}
         self._lock = Lock()
 
@@ -105,13 +102,10 @@ class PrometheusMeter:
             figure.inc(amount)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Add one observation to a histogram, and to its twin in seconds where it has one."""
+        """Add one observation to a histogram."""
         figure = self._figure(name, labels)
-        if not isinstance(figure, Histogram):
-            return
-        figure.observe(value)
-        if name in self._seconds:
-            _labelled(self._seconds[name], self._bounded(name, labels)).observe(value / 1000)
+        if isinstance(figure, Histogram):
+            figure.observe(value)
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
@@ -126,7 +120,8 @@ class PrometheusMeter:
     def _figure(self, name: str, labels: Mapping[str, str]) -> Figure | None:
         declared = self._declared.get(name)
         if declared and set(declared.labels) == labels.keys():
-            return _labelled(self._figures[name], self._bounded(name, labels))
+            figure = self._figures[name]
+            return figure.labels(**self._bounded(name, labels)) if labels else figure
         if self._strict:
             raise UnknownMetric(f"{name} with labels {sorted(labels)}; declare it in METRICS")
         return None
@@ -150,11 +145,3 @@ def _figure(metric: Metric, registry: CollectorRegistry) -> Figure:
         return Histogram(metric.name, metric.told, metric.labels, buckets=metric.buckets, registry=registry)
     figure = Counter if metric.kind is Kind.COUNTER else Gauge
     return figure(metric.name, metric.told, metric.labels, registry=registry)
-
-
-def _twin(metric: Metric, registry: CollectorRegistry) -> Histogram:
-    return Histogram(metric.in_seconds, metric.told, metric.labels, buckets=SECONDS_BUCKETS, registry=registry)
-
-
-def _labelled(figure: Some, labels: Mapping[str, str]) -> Some:
-    return cast("Some", figure.labels(**labels)) if labels else figure

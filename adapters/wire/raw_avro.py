@@ -78,8 +78,11 @@ def _read(schema: Any, value: bytes) -> Any:
     return record
 
 
-def _finite(value: Any) -> Any:
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
     """Spell out doubles that JSON can't write, so that they are refused as numbers and not taken for missing ones."""
-    if isinstance(value, dict):
-        return {name: _finite(member) for name, member in value.items()}
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    for name, value in record.items():
+        if type(value) is dict:
+            _finite(value)
+        elif type(value) is float and not math.isfinite(value):
+            record[name] = str(value)
+    return record

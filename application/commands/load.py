@@ -61,7 +61,9 @@ class LoadRaw:
             schema={"topic": pl.String, "partition": pl.Int32, "offset": pl.Int64},
         )
         places = frame.unique(PLACE).select(PLACE)
-        ends = places.with_columns(end=pl.Series([self.log.end(TopicPartition(*place)) for place in places.iter_rows()]))
+        ends = places.with_columns(
+            end=pl.Series([self.log.end(TopicPartition(*place)) for place in places.iter_rows()])
+        )
         frame = frame.join(ends, on=PLACE, how="left", maintain_order="left")
         if self.as_new:
             return frame.select(pl.col("end") + pl.int_range(pl.len()).over(PLACE)).to_series().to_list()

@@ -20,7 +20,9 @@ class BarTable(Protocol):
     def within(self, windows: pl.DataFrame) -> BarBatch:
         """Return the bars whose interval_start lies in one of these half-open windows (`series`, `start`, `end`), disjoint per series."""
 
-    def history(self, tenant_id: str, instrument_id: str, start: datetime | None, end: datetime | None, limit: int) -> BarBatch:
+    def history(
+        self, tenant_id: str, instrument_id: str, start: datetime | None, end: datetime | None, limit: int
+    ) -> BarBatch:
         """Return the newest `limit` bars with start <= interval_start < end, in ascending order of interval_start."""
 
     def final(self) -> pl.DataFrame:

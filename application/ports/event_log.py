@@ -1,13 +1,13 @@
 """The event log: topics, partitions, offsets, and groups of consumers that share them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 import polars as pl
 
 from domain.batch import Batch
-from domain.bronze.raw_event import RawEvents
+from domain.bronze.raw_event import RawEvents, Refusals
 
 
 @attrs.frozen(order=True)
@@ -29,10 +29,22 @@ class Records:
     topic: str
     partition: pl.Series
     offset: pl.Series
-    facts: Batch
+    facts: Batch[Any]
 
     def __len__(self) -> int:
         return len(self.facts)
+
+
+@attrs.frozen
+class Unreadable:
+    """Records of typed topics that are no facts of ours: as they lie in the log, and why each was refused."""
+
+    events: RawEvents
+    refusals: Refusals
+    """`event` is a position in `events`, `index` -1; each event has at least one."""
+
+    def __len__(self) -> int:
+        return len(self.events)
 
 
 @attrs.frozen
@@ -43,9 +55,24 @@ class Polled:
     records: tuple[Records, ...] = ()
     next_offsets: Mapping[TopicPartition, int] = attrs.field(factory=dict)
     """For each partition that brought something, the offset after the last record returned."""
+    unreadable: Unreadable | None = None
+    """Records of typed topics that must end as dead letters of the stage that polled them."""
 
     def __len__(self) -> int:
-        return (len(self.raw) if self.raw else 0) + sum(len(records) for records in self.records)
+        parts = (self.raw, self.unreadable, *self.records)
+        return sum(len(part) for part in parts if part is not None)
+
+
+@attrs.frozen
+class Progress:
+    """How far a group has come in one partition."""
+
+    floor: int
+    """Committed: the offset from which the group resumes."""
+    position: int
+    """The offset after the last record whose effects are stored and announced; at or above the floor."""
+    owed: int = 0
+    """What the member still had to tell of what it had taken: changed windows whose bars were not announced yet."""
 
 
 @attrs.frozen
@@ -74,12 +101,25 @@ class Consumer(Protocol):
             OffsetLost: The group's position is outside the log.
         """
 
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
         """
-        Make these the positions from which the group resumes. A partition that is no longer owned is left out.
+        Make these the offsets from which the group resumes. A partition that is no longer owned is left out.
+
+        What was polled so far counts as performed: it is published as the group's progress.
+
+        Args:
+            offsets: The floor of each partition.
+            owed: How much is still to be told of what was polled, see Progress.
 
         Raises:
             Retryable: Nothing is promised; the records may come again.
+        """
+
+    def stay(self) -> None:
+        """
+        Remain a member while no poll is due, because what was polled last is still being performed.
+
+        Takes no records, tells the listener nothing and never raises Retryable; what it learns, the next poll tells.
         """
 
     def close(self) -> None:
@@ -89,7 +129,7 @@ class Consumer(Protocol):
 class EventLog(Protocol):
     """Topics of records. A record stays until retention removes it, under one offset that grows within its partition."""
 
-    def publish(self, topic: str, facts: Batch) -> None:
+    def publish(self, topic: str, facts: Batch[Any]) -> None:
         """
         Append each fact under its key, in order. When this returns they are durable; repeated calls append again.
 
@@ -105,3 +145,6 @@ class EventLog(Protocol):
 
     def committed(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """For each partition of these topics that the group has committed, the offset from which it resumes."""
+
+    def progress(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Progress]:
+        """For each partition of these topics that the group has committed, how far it has come."""

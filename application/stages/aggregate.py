@@ -50,7 +50,7 @@ class Patience:
 
     provisional_every_s: float = 1.0
     """Touched open windows are announced about this often."""
-    limits: Limits = Limits()
+    limits: Limits = attrs.field(factory=Limits)
     remembered: int = 1_000_000
     """Ticks of closed windows whose repeats are recognised without reading them back."""
     lateness_s: Mapping[str, float] = attrs.field(factory=dict)
@@ -128,7 +128,10 @@ class AggregateBars:
         base = self._base_bars(taken, open_ticks, self._requested(polled, taken))
         windows = taken.windows.told() if tell else taken.windows
         turn = _Turn(taken, late, windows, positions, now_s if tell else self._told_at_s)
-        return self._stored(self.intervals.base, base, lambda: self._coarser(turn, base, self.intervals.coarser))
+        touched = {self.intervals.base.name: base.rows.frame.select("series", "interval_start", cause="reason")}
+        return self._stored(
+            self.intervals.base, base, lambda: self._coarser(turn, base, touched, self.intervals.coarser)
+        )
 
     def _arrivals(self, polled: Polled) -> pl.DataFrame:
         batches = [records for records in polled.records if records.topic == topics.ENRICHED]
@@ -163,7 +166,9 @@ class AggregateBars:
         if not asked:
             return NO_WINDOWS
         windows = base_windows(pl.concat(asked), self.intervals.base)
-        still_open = period_code(windows["series"], windows["start"]).is_in(taken.windows.ticks["window"].unique().implode())
+        still_open = period_code(windows["series"], windows["start"]).is_in(
+            taken.windows.ticks["window"].unique().implode()
+        )
         return windows.filter(~still_open)
 
     def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> "_Bars":
@@ -187,7 +192,9 @@ class AggregateBars:
             causes, on=["series", "interval_start"], how="left", maintain_order="left"
         )
         self.meter.count("recompute_trigger_count", windows.height)
-        return attrs.evolve(self._settled(self.intervals.base, computed), read=ticks.select("key", "version", "content"))
+        return attrs.evolve(
+            self._settled(self.intervals.base, computed), read=ticks.select("key", "version", "content")
+        )
 
     def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: pl.Expr | None) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))
@@ -206,28 +213,37 @@ class AggregateBars:
         rows, change = settle(computed, interval.name, stored)
         return _Bars(rows, change)
 
-    def _coarser(self, turn: "_Turn", base: "_Bars", levels: Sequence[tuple[Interval, Interval]]) -> Outcome:
+    def _coarser(
+        self,
+        turn: "_Turn",
+        base: "_Bars",
+        touched: Mapping[str, pl.DataFrame],
+        levels: Sequence[tuple[Interval, Interval]],
+    ) -> Outcome:
         """Fold the coarser bars above what was just stored, level by level, then raise seals, announce and commit."""
         if not levels or not len(base.rows):
-            return self._last(turn, base)
+            return self._last(turn)
         (interval, finer), *rest = levels
-        parents = self._parents(interval, base.rows.frame, turn.taken)
+        parents = self._parents(interval, touched[finer.name], turn.taken)
         children = self.tables[finer.name].within(parents.select("series", "start", "end"))
         parts = parts_of_bars(children)
         computed = self._folded(interval, parts, parts["interval_start"], turn.windows.seals, None).join(
-            parents.select("series", "cause", interval_start="start"), on=["series", "interval_start"], how="left", maintain_order="left"
+            parents.select("series", "cause", interval_start="start"),
+            on=["series", "interval_start"],
+            how="left",
+            maintain_order="left",
         )
-        return self._stored(interval, self._settled(interval, computed), lambda: self._coarser(turn, base, rest))
+        above = {**touched, interval.name: parents.select("series", "cause", interval_start="start")}
+        return self._stored(interval, self._settled(interval, computed), lambda: self._coarser(turn, base, above, rest))
 
     def _parents(self, interval: Interval, children: pl.DataFrame, taken: Taken) -> pl.DataFrame:
         """The coarser periods above these base bars, and those that a rising seal makes final: `series`, `start`, `end`, `cause`."""
-        below = children.select("series", "interval_start", cause="reason")
         risen = taken.sealed_from.filter(pl.col("seal") > 0).select(
             "series",
-            interval_start=(pl.col("seal") - 1).cast(below.schema["interval_start"]),
+            interval_start=(pl.col("seal") - 1).cast(INSTANT),
             cause=pl.lit(Cause.LIVE.value),
         )
-        touched = pl.concat([below, risen])
+        touched = pl.concat([children.select("series", "interval_start", "cause"), risen])
         start, end = self._periods.bounds(interval, touched["series"], touched["interval_start"])
         parents = touched.select("series", start, end, "cause", period=period_code(touched["series"], start))
         return parents.unique("period", keep="first").drop("period")
@@ -243,7 +259,7 @@ class AggregateBars:
             then=then,
         )
 
-    def _last(self, turn: "_Turn", base: "_Bars") -> Outcome:
+    def _last(self, turn: "_Turn") -> Outcome:
         requests, seals = turn.late.requests, turn.taken.sealed
         return Outcome(
             store=(Store(SEALS, seals),) if len(seals) else (),

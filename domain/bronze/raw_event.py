@@ -29,7 +29,13 @@ class RawEvents:
 
     def taken(self, rows: Sequence[int]) -> "RawEvents":
         """Only these messages, in this order."""
-        return RawEvents(**{name: [column[row] for row in rows] for name, column in self._columns()})
+        return RawEvents(
+            topics=[self.topics[row] for row in rows],
+            partitions=[self.partitions[row] for row in rows],
+            offsets=[self.offsets[row] for row in rows],
+            timestamps_us=[self.timestamps_us[row] for row in rows],
+            values=[self.values[row] for row in rows],
+        )
 
     @classmethod
     def concat(cls, parts: Sequence["RawEvents"]) -> "RawEvents":
@@ -38,9 +44,6 @@ class RawEvents:
             return parts[0]
         names = [field.name for field in attrs.fields(cls)]
         return cls(**{name: [value for part in parts for value in getattr(part, name)] for name in names})
-
-    def _columns(self) -> list[tuple[str, Sequence[object]]]:
-        return [(field.name, getattr(self, field.name)) for field in attrs.fields(type(self))]
 
 
 @attrs.frozen(kw_only=True)
@@ -70,9 +73,13 @@ class RawPrice:
     greenhouse_gas_price: str | None = column(pl.String, "Greenhouse-gas component as text.", null=True)
     currency: str = column(pl.String, "ISO code; empty where the feed gives no source for it.")
     unit: str = column(pl.String, "Unit of quantity; empty where the feed gives no source for it.")
-    ingested_at: str | None = column(pl.String, "The connector's time of knowledge: digits of µs or ISO text.", null=True)
+    ingested_at: str | None = column(
+        pl.String, "The connector's time of knowledge: digits of µs or ISO text.", null=True
+    )
     flags: int = column(pl.UInt32, "Flags that only the decoder could see, as a bitmask of silver.quality.Flag.")
-    metadata: str = column(pl.String, "Further facts of the price as a JSON object of strings, keys sorted; '{}' for none.")
+    metadata: str = column(
+        pl.String, "Further facts of the price as a JSON object of strings, keys sorted; '{}' for none."
+    )
     source_event_id: str = column(pl.String, "The upstream event_id; empty where absent. Never an identity.")
     source_system: str = column(pl.String, "Producer or source system; empty where absent.")
     trace_id: str = column(pl.String, "The upstream trace id, as it came; empty where absent.")

@@ -12,6 +12,7 @@ whoever writes last. A bar folded from bars adds up their epochs and their sums;
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 import attrs
 import polars as pl
@@ -20,7 +21,10 @@ from domain.batch import INSTANT, NOTIONAL, PRICE, PRICE_SUM, Batch, column
 from domain.gold.interval import period_code
 from domain.identity import SERIES
 
-LINEAGE = pl.List(pl.Struct({"partition": pl.String, "first_offset": pl.Int64, "last_offset": pl.Int64}))
+ORIGIN = pl.Categorical(pl.Categories("origins"))
+"""A raw `topic/partition`."""
+
+LINEAGE = pl.List(pl.Struct({"partition": ORIGIN, "first_offset": pl.Int64, "last_offset": pl.Int64}))
 """Raw `topic/partition` → lowest and highest offset among a bar's ticks."""
 
 LOGIC_EPOCH = 1
@@ -73,7 +77,9 @@ class Bar:
     mean_price: Decimal = column(PRICE, "price_sum / trade_count, rounded half-even once.")
     price_sum: Decimal = column(PRICE_SUM, "Exact sum of prices.")
     volume: Decimal | None = column(PRICE_SUM, "Sum of known volumes; null where none is known.", null=True)
-    notional: Decimal | None = column(NOTIONAL, "Exact sum of price times volume; null where no volume is known.", null=True)
+    notional: Decimal | None = column(
+        NOTIONAL, "Exact sum of price times volume; null where no volume is known.", null=True
+    )
     vwap: Decimal | None = column(PRICE, "notional / volume, half-even; null where volume is not positive.", null=True)
     trade_count: int = column(pl.UInt64, "Distinct ticks.")
     quality_flags: int = column(pl.UInt32, "Union of the ticks' flags that bars carry, as a bitmask.")
@@ -83,7 +89,9 @@ class Bar:
     reason: str = column(pl.String, "live, late, correction or backfill.")
     revision: int = column(pl.UInt128, "logic_epoch:16 | sum of versions:104 | finality:8; the higher stays.")
     lineage_partitions: list[dict[str, object]] = column(LINEAGE, "Raw offsets its ticks came from.")
-    lineage_digest: int = column(pl.UInt64, "Sum over its ticks of a digest of key and content; hexadecimal at the border.")
+    lineage_digest: int = column(
+        pl.UInt64, "Sum over its ticks of a digest of key and content; hexadecimal at the border."
+    )
     interval: str = column(pl.String, "Name of the interval, e.g. 5m.", stored=False)
     series: str = column(SERIES, "Key of its events: tenant_id|instrument_id.", stored=False)
 
@@ -149,9 +157,12 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
         One row a bar: CONTENT, keys, mean_price, vwap, lineage_partitions and `weight`, the epochs and versions summed.
         Quantities too large for 38 digits are null, and vwap with them.
     """
-    rows = parts.with_columns(period_code(parts["series"], start).alias("bar"), interval_start=start, interval_end=end).with_row_index("row")
+    rows = parts.with_columns(
+        period_code(parts["series"], start).alias("bar"), interval_start=start, interval_end=end
+    ).with_row_index("row")
     bars = rows.group_by("bar", maintain_order=True).agg(
         pl.col("row").last().alias("last"),
+        pl.len().alias("parts"),
         pl.col("open_ts", "open_price", "interval_start", "interval_end").first(),
         pl.col("high_price").max(),
         pl.col("low_price").min(),
@@ -163,9 +174,11 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
     bars = bars.with_columns(
         *parts.select(LABELS)[bars["last"]].get_columns(),
         volume=pl.when(pl.col("volumes") > 0).then("volume"),
-        notional=pl.when((pl.col("volumes") == pl.col("notionals")) & (pl.col("volumes") > 0) & _fits(bars)).then("notional"),
+        notional=pl.when((pl.col("volumes") == pl.col("notionals")) & (pl.col("volumes") > 0) & _fits(bars)).then(
+            "notional"
+        ),
         quality_flags=_united(rows, "quality_flags", bars["bar"]),
-        lineage_partitions=_lineage(rows, bars["bar"]),
+        lineage_partitions=_lineage(rows, bars),
     )
     return bars.with_columns(
         mean_price(pl.col("price_sum"), pl.col("trade_count")).cast(PRICE).alias("mean_price"),
@@ -245,7 +258,7 @@ def _united(parts: pl.DataFrame, flags: str, bars: pl.Series) -> pl.Series:
 def _sizes(parts: pl.DataFrame) -> list[pl.Expr]:
     """How large notionals could get, as floats, where they could outgrow 38 digits: decimal sums wrap silently."""
     largest = parts["notional"].abs().max()
-    if largest is None or float(largest) * parts.height < _LARGEST_NOTIONAL:
+    if largest is None or float(cast("Decimal", largest)) * parts.height < _LARGEST_NOTIONAL:
         return []
     return [pl.col("notional").cast(pl.Float64).abs().sum().alias("size")]
 
@@ -254,14 +267,27 @@ def _fits(bars: pl.DataFrame) -> pl.Expr:
     return pl.col("size") < _LARGEST_NOTIONAL if "size" in bars.columns else pl.lit(True)
 
 
-def _lineage(parts: pl.DataFrame, bars: pl.Series) -> pl.Series:
+def _lineage(parts: pl.DataFrame, bars: pl.DataFrame) -> pl.Series:
     """Lowest and highest raw offset of each raw partition among a bar's parts."""
-    origins = parts.select("bar", "lineage_partitions").explode("lineage_partitions").unnest("lineage_partitions")
-    ranges = origins.group_by("bar", "partition").agg(pl.col("first_offset").min(), pl.col("last_offset").max())
-    lists = ranges.sort("bar", "partition").group_by("bar", maintain_order=True).agg(
-        pl.struct("partition", "first_offset", "last_offset").alias("lineage_partitions")
+    alone = parts["lineage_partitions"].gather(bars["last"])
+    several = bars["parts"] > 1
+    if not several.any():
+        return alone
+    origins = (
+        parts.select("bar", "lineage_partitions")
+        .filter(parts["bar"].is_in(bars["bar"].filter(several).implode()))
+        .explode("lineage_partitions")
+        .unnest("lineage_partitions")
     )
-    return bars.to_frame("bar").join(lists, on="bar", how="left", maintain_order="left")["lineage_partitions"]
+    lists = (
+        origins.group_by("bar", "partition")
+        .agg(pl.col("first_offset").min(), pl.col("last_offset").max())
+        .sort("bar", pl.col("partition").to_physical())
+        .group_by("bar", maintain_order=True)
+        .agg(pl.struct("partition", "first_offset", "last_offset").alias("merged"))
+    )
+    both = bars.select("bar").with_columns(alone).join(lists, on="bar", how="left", maintain_order="left")
+    return both.select(pl.coalesce("merged", "lineage_partitions").alias("lineage_partitions")).to_series()
 
 
 def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatch, pl.Series]:
@@ -279,9 +305,14 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatc
     Returns:
         The bars to store, and how each stands to its stored row: one of Change, as text.
     """
+    if not len(stored):
+        return _first_settled(bars, interval)
     held = stored.frame.select("series", "interval_start", "state", "reason", "revision", *CONTENT)
     both = bars.join(held, on=["series", "interval_start"], how="left", suffix="_held", maintain_order="left")
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT) & pl.col("state").is_not_null()
+    same = (
+        pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT)
+        & pl.col("state").is_not_null()
+    )
     was_settled = pl.col("state").is_in([State.FINAL, State.REVISED])
     both = both.with_columns(same=same).with_columns(
         settled=pl.when(pl.col("same") & was_settled)
@@ -303,4 +334,15 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatc
         .alias("change")
     ).to_series()
     settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
+    return BarBatch(settled.select(BarBatch.schema.keys())), change
+
+
+def _first_settled(bars: pl.DataFrame, interval: str) -> tuple[BarBatch, pl.Series]:
+    """The same where nothing of these bars is stored yet, as is usual: no comparison is needed."""
+    settled = bars.with_columns(
+        pl.when("closed").then(pl.lit(State.FINAL.value)).otherwise(pl.lit(State.PROVISIONAL.value)).alias("state"),
+        reason="cause",
+        interval=pl.lit(interval),
+    ).with_columns(revision=revision(pl.col("weight"), pl.col("state")))
+    change = pl.Series("change", [Change.NEWS.value]).new_from_index(0, bars.height)
     return BarBatch(settled.select(BarBatch.schema.keys())), change

@@ -9,6 +9,7 @@ a finer interval that tiles it. Source: contracts.md §2, periods.
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import cast
 
 import attrs
 import polars as pl
@@ -59,7 +60,9 @@ class Interval:
             raise BadInterval(f"{name!r} is no interval; write minutes, hours or a day, e.g. 5m,1h,1d")
         minutes = int(match[1]) * _MINUTES[match[2]]
         if minutes != DAY_MIN and (minutes > LONGEST_ALIGNED_MIN or DAY_MIN % minutes):
-            raise BadInterval(f"{name!r} does not divide a day; up to 12h an interval must, and the only longer one is 1d")
+            raise BadInterval(
+                f"{name!r} does not divide a day; up to 12h an interval must, and the only longer one is 1d"
+            )
         return cls(minutes, name.strip())
 
     @property
@@ -105,8 +108,13 @@ class BarIntervals:
 def _tile(interval: Interval, finer: list[Interval]) -> Interval:
     # A local day begins on a whole UTC hour, so only what divides an hour tiles it.
     longest = HOUR_MIN if interval.is_day else interval.minutes
-    return max(tile for tile in finer if tile.minutes <= longest and interval.minutes % tile.minutes == 0 and (
-        not interval.is_day or HOUR_MIN % tile.minutes == 0))
+    return max(
+        tile
+        for tile in finer
+        if tile.minutes <= longest
+        and interval.minutes % tile.minutes == 0
+        and (not interval.is_day or HOUR_MIN % tile.minutes == 0)
+    )
 
 
 def clock_of(instrument_id: str) -> str:
@@ -118,6 +126,11 @@ def period_code(series: pl.Series, instant: pl.Series) -> pl.Series:
     """One Int64 a (series, minute), ascending in time within a series; codes are stable within the process."""
     minute = instant.to_physical() // MINUTE_US
     return (series.to_physical().cast(pl.Int64) * MINUTES + minute).alias("period")
+
+
+def highest_code(codes: pl.Series) -> int:
+    """The highest of these codes of a category, -1 where there are none."""
+    return cast("int", codes.max()) if len(codes) else -1
 
 
 @attrs.define
@@ -158,8 +171,9 @@ class Periods:
     def _clock(self, series: pl.Series) -> pl.Series:
         codes = series.to_physical()
         known = self._clock_of_series
-        if (highest := codes.max()) is not None and highest >= len(known):
-            grown = pl.Series([-1], dtype=pl.Int16).new_from_index(0, int(highest) + 1 - len(known))
+        missing = highest_code(codes) + 1 - len(known)
+        if missing > 0:
+            grown = pl.Series([-1], dtype=pl.Int16).new_from_index(0, missing)
             known = self._clock_of_series = pl.concat([known, grown])
         clock = known.gather(codes)
         unknown = series.filter(clock == -1).unique()
@@ -180,4 +194,6 @@ def _local_day(instant: pl.Expr, clock: str) -> tuple[pl.Expr, pl.Expr]:
         start = instant.dt.truncate("1d")
         return start.alias("start"), (start + timedelta(days=1)).alias("end")
     local = instant.dt.convert_time_zone(clock).dt.truncate("1d")
-    return local.dt.convert_time_zone(UTC).alias("start"), local.dt.offset_by("1d").dt.convert_time_zone(UTC).alias("end")
+    return local.dt.convert_time_zone(UTC).alias("start"), local.dt.offset_by("1d").dt.convert_time_zone(UTC).alias(
+        "end"
+    )

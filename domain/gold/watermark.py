@@ -22,7 +22,7 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, Batch, column
-from domain.gold.interval import MINUTES
+from domain.gold.interval import MINUTES, highest_code
 from domain.identity import SERIES
 
 NEVER = 1 << 30
@@ -68,8 +68,7 @@ class SealBook:
         return SealBook(known.scatter(codes, higher))
 
     def _covering(self, series: pl.Series) -> pl.Series:
-        highest = series.to_physical().max()
-        missing = (-1 if highest is None else int(highest)) + 1 - len(self._until)
+        missing = highest_code(series.to_physical()) + 1 - len(self._until)
         if missing <= 0:
             return self._until
         # Grown by half as much again, so that growing stays rare.
@@ -114,7 +113,9 @@ class Timeline:
         lateness = pl.Series([marks[code].lateness_us for code in feeds], dtype=pl.Int64)
         before = pl.Series([marks[code].watermark_us for code in feeds], dtype=pl.Int64)
         numbers = pl.concat([pl.int_range(len(feeds), eager=True), number])
-        rows = pl.concat([pl.Series([-1], dtype=pl.Int64).new_from_index(0, len(feeds)), pl.int_range(len(feed), eager=True)])
+        rows = pl.concat(
+            [pl.Series([-1], dtype=pl.Int64).new_from_index(0, len(feeds)), pl.int_range(len(feed), eager=True)]
+        )
         levels = pl.concat([before, ts_us - lateness.gather(number)])
         order = (numbers * (len(feed) + 1) + rows + 1).arg_sort()
         rising = _mark(numbers, levels).gather(order).cum_max()

@@ -12,7 +12,7 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, schema_of
-from domain.gold.bar import LINEAGE, notional, weight_of
+from domain.gold.bar import LINEAGE, ORIGIN, notional, weight_of
 from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
 from domain.gold.watermark import NEVER, Mark, SealBook, Seals, Timeline, closing_rows, feed_code, partition_of
 from domain.identity import SERIES
@@ -101,7 +101,7 @@ def parts_of_ticks(ticks: pl.DataFrame) -> pl.DataFrame:
     """
     price, ts = ticks["price"], ticks["ts"]
     origin = pl.struct(
-        pl.concat_str("raw_topic", pl.lit("/"), "raw_partition").alias("partition"),
+        pl.concat_str("raw_topic", pl.lit("/"), "raw_partition").cast(ORIGIN).alias("partition"),
         pl.col("raw_offset").alias("first_offset"),
         pl.col("raw_offset").alias("last_offset"),
     )
@@ -170,10 +170,10 @@ class Windows:
 
     base: Interval
     waits: Waits
-    limits: Limits = Limits()
+    limits: Limits = attrs.field(factory=Limits)
     ticks: pl.DataFrame = attrs.field(factory=lambda: pl.DataFrame(schema=SCHEMA))
     marks: Mapping[int, Mark] = attrs.field(factory=dict)
-    seals: SealBook = SealBook()
+    seals: SealBook = attrs.field(factory=SealBook)
 
     def take(self, arrivals: pl.DataFrame, positions: Mapping[int, int], now_s: float) -> Taken:
         """
@@ -187,11 +187,18 @@ class Windows:
         marks = self._heard(arrivals, now_s)
         closes, marks = self._closing(arrivals, marks)
         late = self._late(arrivals, closes)
-        on_time = arrivals.select(SCHEMA.keys()).filter(~late)
+        any_late = late.any()
+        on_time = arrivals.select(SCHEMA.keys())
+        on_time = on_time.filter(~late) if any_late else on_time
         ticks = winners(pl.concat([self.ticks, on_time])) if on_time.height else self.ticks
         silent = {feed for feed, mark in marks.items() if now_s - mark.heard_at_s >= mark.idle_s}
         due = self._due(ticks, closes, silent, positions)
-        return self._sealing(ticks, due, arrivals.filter(late), {f: m for f, m in marks.items() if f not in silent})
+        return self._sealing(
+            ticks,
+            due,
+            arrivals.filter(late) if any_late else arrivals.clear(),
+            {f: m for f, m in marks.items() if f not in silent},
+        )
 
     def floors(self, positions: Mapping[int, int]) -> dict[int, int]:
         """The first offset of any open window in each partition, its position where none is open."""
@@ -211,7 +218,11 @@ class Windows:
     def touched(self) -> pl.DataFrame:
         """All ticks of the windows that changed since they were last told of."""
         fresh = self.ticks["window"].filter(self.ticks["fresh"])
-        return self.ticks.filter(self.ticks["window"].is_in(fresh.unique().implode())) if len(fresh) else self.ticks.clear()
+        return (
+            self.ticks.filter(self.ticks["window"].is_in(fresh.unique().implode()))
+            if len(fresh)
+            else self.ticks.clear()
+        )
 
     def end_us(self, window: pl.Series) -> pl.Series:
         """The first instant after each window, µs."""
@@ -246,7 +257,9 @@ class Windows:
         row = pl.int_range(arrivals.height, eager=True)
         return sealed_before | (_closes(closes, arrivals["window"]) < row)
 
-    def _due(self, ticks: pl.DataFrame, closes: pl.DataFrame, silent: set[int], positions: Mapping[int, int]) -> pl.Series:
+    def _due(
+        self, ticks: pl.DataFrame, closes: pl.DataFrame, silent: set[int], positions: Mapping[int, int]
+    ) -> pl.Series:
         due = _closes(closes, ticks["window"]) < NEVER
         if silent:
             due |= ticks["feed"].is_in(list(silent))
@@ -266,7 +279,9 @@ class Windows:
             return Taken(windows, ticks.clear(), late, Seals.empty(), NO_SEALS)
         end = self.end_us(ticks["window"]).cast(INSTANT)
         rising = ticks.select("tenant_id", "instrument_id", "partition", "series", sealed_until=end).filter(due)
-        risen = rising.group_by("series").agg(pl.col("tenant_id", "instrument_id", "partition").first(), pl.col("sealed_until").max())
+        risen = rising.group_by("series").agg(
+            pl.col("tenant_id", "instrument_id", "partition").first(), pl.col("sealed_until").max()
+        )
         before = risen.select("series", self.seals.until(risen["series"]))
         seals = self.seals.raised(risen["series"], risen["sealed_until"].to_physical())
         closed = end.to_physical() <= seals.until(ticks["series"])
@@ -305,4 +320,8 @@ def arrived(ticks: pl.DataFrame, partition: pl.Series, offset: pl.Series, base: 
 
 def digests(ticks: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:
     """The `key`, `content` and `source_hash` of ticks, UInt64."""
-    return key_digests(ticks).alias("key"), content_digests(ticks).alias("content"), source_hashes(ticks["source_id"]).alias("source_hash")
+    return (
+        key_digests(ticks).alias("key"),
+        content_digests(ticks).alias("content"),
+        source_hashes(ticks["source_id"]).alias("source_hash"),
+    )

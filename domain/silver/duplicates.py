@@ -7,6 +7,7 @@ a whole batch is looked up or placed by a few gathers and scatters instead of a 
 and the old one is forgotten.
 """
 
+from collections import deque
 from typing import Self
 
 import attrs
@@ -94,16 +95,21 @@ class Winners:
     """
     The winning statement of recent keys: key → version, content.
 
-    It holds at least the last `capacity / 2` distinct keys, at most `capacity` and one batch, 48 bytes each.
-    Keys and contents are digests of silver.tick; versions are above 0.
+    It holds at least the last `capacity / 2` distinct keys; at most `capacity` and a batch are in place, at 48 to 96
+    bytes each, and as many wait, at 24.
+    Keys and contents are digests of silver.tick; versions are above 0. What is remembered is put in its place only
+    when somebody asks: a stream without late ticks never does.
     """
 
     capacity: int = 1_000_000
     _young: _Generation = attrs.field(init=False, factory=lambda: _Generation.of_slots(_SMALLEST))
     _old: _Generation = attrs.field(init=False, factory=lambda: _Generation.of_slots(_SMALLEST))
+    _waiting: deque[tuple[pl.Series, pl.Series, pl.Series]] = attrs.field(init=False, factory=deque)
+    _waiting_keys: int = attrs.field(init=False, default=0)
 
     def lookup(self, keys: pl.Series) -> pl.DataFrame:
         """The known `version` and `content` (UInt64) of each key, in the keys' order; null where unknown."""
+        self._put_in_place()
         keys = _never_zero(keys)
         young = self._known(self._young, keys)
         if not self._old.used:
@@ -125,9 +131,18 @@ class Winners:
 
     def remember(self, keys: pl.Series, versions: pl.Series, contents: pl.Series) -> None:
         """Take these statements in; for one key the higher version stays, at equal versions the greater content."""
-        keys = _never_zero(keys)
-        self._make_room(len(keys))
-        self._young.raise_to(self._young.place(keys), versions, contents)
+        self._waiting.append((keys, versions, contents))
+        self._waiting_keys += len(keys)
+        while self._waiting_keys - len(self._waiting[0][0]) >= self.capacity:
+            self._waiting_keys -= len(self._waiting.popleft()[0])
+
+    def _put_in_place(self) -> None:
+        while self._waiting:
+            keys, versions, contents = self._waiting.popleft()
+            keys = _never_zero(keys)
+            self._make_room(len(keys))
+            self._young.raise_to(self._young.place(keys), versions, contents)
+        self._waiting_keys = 0
 
     def _make_room(self, keys: int) -> None:
         if keys <= self._young.room:
@@ -139,6 +154,9 @@ class Winners:
 
     def forget(self, keys: pl.Series) -> None:
         """Know nothing of these keys any more."""
+        if not len(keys):
+            return
+        self._put_in_place()
         keys = _never_zero(keys)
         self._young.forget(keys)
         self._old.forget(keys)

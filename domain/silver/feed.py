@@ -73,7 +73,7 @@ class FeedPolicies:
     then one that names the type, then one that names the market.
     """
 
-    policies: tuple[FeedPolicy, ...] = attrs.field(converter=tuple)
+    policies: tuple[FeedPolicy, ...]
     _by_scope: Mapping[Scope, FeedPolicy] = attrs.field(init=False, repr=False, eq=False)
 
     @_by_scope.default

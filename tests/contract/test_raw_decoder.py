@@ -15,7 +15,19 @@ from application.ports.raw_decoder import RawDecoder
 from application.topics import RAW
 from domain.bronze.raw_event import Decoded, RawEvents
 from tests.builders import envelope
-from tests.unit.markets.messages import CAISO, MISO, TICKS, caiso, csv, generated, miso_lmp, mixed, row, topic_of, wrapper
+from tests.unit.markets.messages import (
+    CAISO,
+    MISO,
+    TICKS,
+    caiso,
+    csv,
+    generated,
+    miso_lmp,
+    mixed,
+    row,
+    topic_of,
+    wrapper,
+)
 
 DECODER = MarketDecoder()
 DECODERS: Sequence[Callable[[], RawDecoder]] = [lambda: DECODER]
@@ -25,16 +37,54 @@ GOOD: Sequence[tuple[str, dict[str, Any]]] = [
     (MISO, envelope(miso_lmp(market_run=None, unheard="of"))),
     (
         MISO,
-        envelope({"market": "miso", "data_type": "tcr", "path": "A-B", "auction": "X", "class_type": "ON", "round_id": 2, "source": "A"}),
+        envelope(
+            {
+                "market": "miso",
+                "data_type": "tcr",
+                "path": "A-B",
+                "auction": "X",
+                "class_type": "ON",
+                "round_id": 2,
+                "source": "A",
+            }
+        ),
     ),
-    (topic_of("aeso"), envelope({"market": "aeso", "data_type": "pool_price", "pool_price_cad_per_mwh": 1, "begin_datetime_utc": "t"})),
+    (
+        topic_of("aeso"),
+        envelope({"market": "aeso", "data_type": "pool_price", "pool_price_cad_per_mwh": 1, "begin_datetime_utc": "t"}),
+    ),
     (CAISO, envelope(caiso())),
     (CAISO, envelope(caiso(row("LMP", "1"), row("LMP", "2", NODE="B")))),
     (TICKS, envelope(csv())),
     (MISO, generated()),
 ]
 ODD = st.sampled_from(
-    [None, "", " ", "x", "5", "null", 5, -1, 2**70, 1.5, 1e300, True, [], [1], {}, {"a": 1}, "\u0000", "\ud7ff", "Ж", "a\\b", "[", "9" * 70, "default", "pjm"]
+    [
+        None,
+        "",
+        " ",
+        "x",
+        "5",
+        "null",
+        5,
+        -1,
+        2**70,
+        1.5,
+        1e300,
+        True,
+        [],
+        [1],
+        {},
+        {"a": 1},
+        "\u0000",
+        "\ud7ff",
+        "Ж",
+        "a\\b",
+        "[",
+        "9" * 70,
+        "default",
+        "pjm",
+    ]
 )
 
 
@@ -61,7 +111,9 @@ def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
     if "raw_payload" in payload and draw(st.booleans()):
         rows = json.loads(payload["raw_payload"])
         rows = changed(rows, draw(st.sampled_from(paths(rows))), draw(ODD))
-        message = message | {"payload": wrapper(rows, payload["metadata"], market=payload["market"], sequence=payload["sequence"])}
+        message = message | {
+            "payload": wrapper(rows, payload["metadata"], market=payload["market"], sequence=payload["sequence"])
+        }
     for _ in range(draw(st.integers(0, 2))):
         message = changed(message, draw(st.sampled_from(paths(message))), draw(ODD))
         if not isinstance(message, dict):
@@ -77,11 +129,18 @@ def corrupted(draw: st.DrawFn) -> tuple[str, bytes]:
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(value)))
         cut = draw(st.integers(0, 3))
-        value = value[:start] + draw(st.binary(max_size=3) | st.sampled_from([b'"', b"\\", b"[", b"{", b"null", b"\x00", b"\\ud800"])) + value[start + cut :]
+        value = (
+            value[:start]
+            + draw(st.binary(max_size=3) | st.sampled_from([b'"', b"\\", b"[", b"{", b"null", b"\x00", b"\\ud800"]))
+            + value[start + cut :]
+        )
     return topic, value
 
 
-ARBITRARY = st.tuples(st.sampled_from([*RAW, "elsewhere"]), st.none() | st.binary(max_size=80) | st.binary(max_size=40).map(lambda body: b"\x00\x00\x00\x00\x01" + body))
+ARBITRARY = st.tuples(
+    st.sampled_from([*RAW, "elsewhere"]),
+    st.none() | st.binary(max_size=80) | st.binary(max_size=40).map(lambda body: b"\x00\x00\x00\x00\x01" + body),
+)
 MESSAGES = st.lists(mutated() | corrupted() | ARBITRARY, max_size=8)
 
 
@@ -101,7 +160,9 @@ def alone(decoder: RawDecoder, events: RawEvents, event: int) -> Decoded:
 @pytest.mark.parametrize("make", DECODERS)
 @settings(max_examples=150, deadline=None)
 @given(messages=MESSAGES)
-def test_no_message_is_lost_and_none_raises(make: Callable[[], RawDecoder], messages: list[tuple[str, bytes | None]]) -> None:
+def test_no_message_is_lost_and_none_raises(
+    make: Callable[[], RawDecoder], messages: list[tuple[str, bytes | None]]
+) -> None:
     found = places(make().decode(mixed(*messages)))
     assert max(Counter(found).values(), default=1) == 1
     assert {event for event, _ in found} == set(range(len(messages)))
@@ -130,4 +191,6 @@ def test_the_fast_reader_says_what_the_exact_one_says(message: tuple[str, bytes]
     decoded = DECODER.decode(mixed(message))
     if value[:1] != b"\x00":
         assert decoded.prices.frame.rows() == prices_of(exact.prices).rows()
-        assert [tuple(reason) for reason in decoded.refusals.frame.select("index", "reason").rows()] == [(r.index, r.reason) for r in exact.refusals]
+        assert [tuple(reason) for reason in decoded.refusals.frame.select("index", "reason").rows()] == [
+            (r.index, r.reason) for r in exact.refusals
+        ]

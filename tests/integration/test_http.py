@@ -21,8 +21,8 @@ from domain.gold.bar import Bar, BarBatch
 from domain.served.latest_price import LatestPrices, latest_of
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick
-from entrypoints.admin.app import build_app
 from entrypoints.admin.answers import plain
+from entrypoints.admin.app import build_app
 from tests.builders import TEN, tick
 from tests.steps.enriching import enriched_batch
 
@@ -62,7 +62,9 @@ def bar(minute: int, **fields: Any) -> Bar:
         "series": "default|NG_HH",
     }
     told = believable | fields
-    others: dict[str, Any] = {field.name: EMPTY.get(field.name) for field in attrs.fields(Bar) if field.name not in told}
+    others: dict[str, Any] = {
+        field.name: EMPTY.get(field.name) for field in attrs.fields(Bar) if field.name not in told
+    }
     return Bar(**(others | told))
 
 

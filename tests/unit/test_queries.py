@@ -1,4 +1,4 @@
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier, Event
 
 import attrs
@@ -151,3 +151,12 @@ def test_bars_of_an_interval_nobody_enabled_are_refused() -> None:
 
 def test_readiness_is_each_checks_answer() -> None:
     assert CheckReadiness({"a": lambda: True, "b": lambda: False})() == {"a": True, "b": False}
+
+
+def test_who_asks_while_another_reads_gets_the_others_answer(table: CountedTable) -> None:
+    find = FindLatestPrice(table, MemoryPriceCache())
+    others: Future[LatestPrices] = Future()
+    others.set_result(table.rows)
+    find._asking[KEY, False] = others
+    assert find(KEY) == table.rows.facts()[0]
+    assert table.reads == 0

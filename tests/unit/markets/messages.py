@@ -115,7 +115,11 @@ def csv(fields: dict[str, Any] | None = None, metadata: Any = None, **wrapped: A
     content = csv_row() if fields is None else fields
     told = {"price": content.get("price"), "volume": content.get("volume"), "csv_source_path": "a.csv"}
     wrapped = {"market": "NYMEX", "encoding": "csv-line", "sequence": 98} | wrapped
-    return wrapper(content, without(told, *(name for name in told if told[name] is None)) if metadata is None else metadata, **wrapped)
+    return wrapper(
+        content,
+        without(told, *(name for name in told if told[name] is None)) if metadata is None else metadata,
+        **wrapped,
+    )
 
 
 def generated(**raw_data: Any) -> dict[str, Any]:

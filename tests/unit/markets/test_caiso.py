@@ -5,7 +5,20 @@ from typing import Any
 import pytest
 
 from domain.silver.quality import Flag
-from tests.unit.markets.messages import CAISO, END, NODE, ROWS, START, caiso, decode, price_of, row, summary, told, wrapper
+from tests.unit.markets.messages import (
+    CAISO,
+    END,
+    NODE,
+    ROWS,
+    START,
+    caiso,
+    decode,
+    price_of,
+    row,
+    summary,
+    told,
+    wrapper,
+)
 
 CONFLICT = int(Flag.SOURCE_CONFLICT)
 
@@ -40,10 +53,17 @@ def test_rows_may_hold_numbers() -> None:
 
 
 def test_two_points_are_numbered_as_they_first_appear() -> None:
-    other = {"NODE": "OTHER", "INTERVALSTARTTIME_GMT": "2026-10-08T22:00:00-00:00", "INTERVALENDTIME_GMT": "2026-10-08T23:00:00-00:00"}
+    other = {
+        "NODE": "OTHER",
+        "INTERVALSTARTTIME_GMT": "2026-10-08T22:00:00-00:00",
+        "INTERVALENDTIME_GMT": "2026-10-08T23:00:00-00:00",
+    }
     rows = [row("MCE", "44.00"), row("LMP", "9", **other), row("LMP", "45.67"), row("MCE", "8", **other)]
     frame = decode(caiso(*rows), topic=CAISO).prices.frame
-    assert frame.select("index", "symbol", "price", "energy_price", "flags").rows() == [(0, NODE, "45.67", "44.00", 0), (1, "OTHER", "9", "8", 0)]
+    assert frame.select("index", "symbol", "price", "energy_price", "flags").rows() == [
+        (0, NODE, "45.67", "44.00", 0),
+        (1, "OTHER", "9", "8", 0),
+    ]
 
 
 def test_a_point_without_a_price_row_is_refused_alone() -> None:
@@ -65,9 +85,10 @@ def test_a_row_that_is_no_object_is_refused_alone() -> None:
     assert decoded.prices.frame["index"].to_list() == [1]
 
 
-def test_a_row_of_no_type_is_no_component() -> None:
-    decoded = decode(caiso(*ROWS, row("LMP", "1", LMP_TYPE=None)), topic=CAISO)
-    assert decoded.prices.frame.select("price", "flags").rows() == [("45.67", 0)]
+@pytest.mark.parametrize("kind", [None, 5, ["LMP"], "MCE2"])
+def test_a_row_of_no_type_we_know_is_no_component(kind: Any) -> None:
+    decoded = decode(caiso(*ROWS, row(kind, "1")), topic=CAISO)
+    assert decoded.prices.frame.select("price", "energy_price", "flags").rows() == [("45.67", "44.00", 0)]
 
 
 def test_an_unknown_run_is_left_out() -> None:

@@ -6,7 +6,19 @@ import pytest
 
 from domain.silver.quality import Flag
 from tests.builders import raw_events
-from tests.unit.markets.messages import DECODER, MISO, TICKS, csv, csv_row, decode, generated, price_of, told, without, wrapper
+from tests.unit.markets.messages import (
+    DECODER,
+    MISO,
+    TICKS,
+    csv,
+    csv_row,
+    decode,
+    generated,
+    price_of,
+    told,
+    without,
+    wrapper,
+)
 
 CONFLICT = int(Flag.SOURCE_CONFLICT)
 
@@ -17,7 +29,9 @@ def tick_of(payload: Any, **around: Any) -> dict[str, Any]:
 
 def test_the_row_alone_says_what_was_traded() -> None:
     price = tick_of(csv(symbol="NOT_THIS", source_system="connector"))
-    told_of = {name: price[name] for name in ("name", "symbol", "market", "source_id", "source_seq", "time", "price", "volume")}
+    told_of = {
+        name: price[name] for name in ("name", "symbol", "market", "source_id", "source_seq", "time", "price", "volume")
+    }
     assert told_of == {
         "name": "NG_TEST",
         "symbol": "NG_TEST",
@@ -34,18 +48,32 @@ def test_the_row_alone_says_what_was_traded() -> None:
 
 @pytest.mark.parametrize(
     ("wrapped", "stated", "expected"),
-    [(5, "6", "5"), (None, "6", "6"), (None, None, None), (None, "", None), ("7", None, "7"), (-1, None, "-1"), (2**63, None, str(2**63)), ("x", None, "x")],
+    [
+        (5, "6", "5"),
+        (None, "6", "6"),
+        (None, None, None),
+        (None, "", None),
+        ("7", None, "7"),
+        (-1, None, "-1"),
+        (2**63, None, str(2**63)),
+        ("x", None, "x"),
+    ],
 )
 def test_the_sequence_is_the_wrapper_s_else_the_row_s(wrapped: Any, stated: Any, expected: str | None) -> None:
     assert tick_of(csv(csv_row(sequence=stated), sequence=wrapped))["source_seq"] == expected
 
 
-@pytest.mark.parametrize(("stated", "expected"), [("", "unknown"), ("  ", "unknown"), (None, "unknown"), ("Feed-1", "Feed-1")])
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("", "unknown"), ("  ", "unknown"), (None, "unknown"), ("Feed-1", "Feed-1")]
+)
 def test_a_blank_source_is_unknown(stated: Any, expected: str) -> None:
     assert tick_of(csv(csv_row(source_id=stated)))["source_id"] == expected
 
 
-@pytest.mark.parametrize(("row_says", "wrapper_says", "expected"), [("nymex", "X", "NYMEX"), (None, "ice", "ICE"), ("", "ice", "ICE"), (None, None, "")])
+@pytest.mark.parametrize(
+    ("row_says", "wrapper_says", "expected"),
+    [("nymex", "X", "NYMEX"), (None, "ice", "ICE"), ("", "ice", "ICE"), (None, None, "")],
+)
 def test_the_venue_is_the_row_s_else_the_wrapper_s(row_says: Any, wrapper_says: Any, expected: str) -> None:
     assert tick_of(csv(csv_row(market=row_says), market=wrapper_says))["market"] == expected
 
@@ -60,7 +88,17 @@ def test_labels_that_are_none_are_unknown() -> None:
     assert (price["currency"], price["unit"]) == ("", "")
 
 
-@pytest.mark.parametrize(("field", "value"), [("symbol", None), ("symbol", ""), ("symbol", 5), ("symbol", "A\u0007"), ("source_id", 5), ("source_id", "a\u0000")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("symbol", None),
+        ("symbol", ""),
+        ("symbol", 5),
+        ("symbol", "A\u0007"),
+        ("source_id", 5),
+        ("source_id", "a\u0000"),
+    ],
+)
 def test_names_that_are_none(field: str, value: Any) -> None:
     assert told(decode(csv(csv_row(**{field: value})), topic=TICKS)) == [(0, -1, "BAD_NAME", field)]
 
@@ -128,7 +166,20 @@ def generated_price(message: dict[str, Any], topic: str = MISO) -> dict[str, Any
 @pytest.mark.parametrize("topic", [MISO, TICKS])
 def test_a_load_generator_names_its_instrument_itself(topic: str) -> None:
     price = generated_price(generated(), topic)
-    told_of = {name: price[name] for name in ("name", "symbol", "market", "source_id", "time", "price", "volume", "ingested_at", "source_event_id")}
+    told_of = {
+        name: price[name]
+        for name in (
+            "name",
+            "symbol",
+            "market",
+            "source_id",
+            "time",
+            "price",
+            "volume",
+            "ingested_at",
+            "source_event_id",
+        )
+    }
     assert told_of == {
         "name": "GEN_A",
         "symbol": "GEN_A",

@@ -112,21 +112,45 @@ def test_system_marginal_price_states_its_end_and_volume() -> None:
 
 
 def test_ercot_names_its_components_otherwise() -> None:
-    payload = {"market": "ercot", "data_type": "dam", "node": "HB", "lmp_usd_per_mwh": 9, "mcc_usd_per_mwh": 2, "mlc_usd_per_mwh": 1}
+    payload = {
+        "market": "ercot",
+        "data_type": "dam",
+        "node": "HB",
+        "lmp_usd_per_mwh": 9,
+        "mcc_usd_per_mwh": 2,
+        "mlc_usd_per_mwh": 1,
+    }
     price = price_of(payload, topic=topic_of("ercot"))
     assert (price["congestion_price"], price["loss_price"], price["energy_price"]) == ("2", "1", None)
 
 
-@pytest.mark.parametrize(("round_id", "sequence", "metadata"), [(3, "3", {}), ("4", "4", {}), ("R1", None, {"round_id": "R1"}), (None, None, {}), (-1, "-1", {})])
-def test_a_round_is_the_sequence_where_it_is_an_integer(round_id: Any, sequence: str | None, metadata: dict[str, str]) -> None:
-    payload = {"market": "pjm", "data_type": "tcr", "round_id": round_id, "clearing_price_usd_per_mw": 1, **without(AUCTION, "source", "sink")}
+@pytest.mark.parametrize(
+    ("round_id", "sequence", "metadata"),
+    [(3, "3", {}), ("4", "4", {}), ("R1", None, {"round_id": "R1"}), (None, None, {}), (-1, "-1", {})],
+)
+def test_a_round_is_the_sequence_where_it_is_an_integer(
+    round_id: Any, sequence: str | None, metadata: dict[str, str]
+) -> None:
+    payload = {
+        "market": "pjm",
+        "data_type": "tcr",
+        "round_id": round_id,
+        "clearing_price_usd_per_mw": 1,
+        **without(AUCTION, "source", "sink"),
+    }
     price = price_of(payload, topic=topic_of("pjm"))
     assert price["source_seq"] == sequence
     assert price["metadata"] == ('{"round_id": "R1"}' if metadata else "{}")
 
 
 def test_of_two_price_fields_the_first_that_is_not_null_counts() -> None:
-    payload = {"market": "miso", "data_type": "arr", "clearing_price_usd_per_mw": None, "clearing_price_usd_per_mw_day": 7, **AUCTION}
+    payload = {
+        "market": "miso",
+        "data_type": "arr",
+        "clearing_price_usd_per_mw": None,
+        "clearing_price_usd_per_mw_day": 7,
+        **AUCTION,
+    }
     assert price_of(payload)["price"] == "7"
 
 
@@ -156,7 +180,13 @@ def test_an_absent_price_is_null() -> None:
 
 @pytest.mark.parametrize(
     ("stated", "text", "is_number"),
-    [(1791176700, "1791176700", True), ("1791176700", "1791176700", False), (1.5, "1.5", False), (None, None, False), ([], "[]", False)],
+    [
+        (1791176700, "1791176700", True),
+        ("1791176700", "1791176700", False),
+        (1.5, "1.5", False),
+        (None, None, False),
+        ([], "[]", False),
+    ],
 )
 def test_labels(stated: Any, text: str | None, is_number: bool) -> None:
     price = price_of(miso_lmp(timestamp=stated))
@@ -189,7 +219,9 @@ def test_an_absent_run_is_day_ahead_and_no_part_of_the_source(run: Any) -> None:
     assert (price["market_run"], price["name"], price["source_id"]) == ("DA", "MISO.LMP.DA.INDIANA.HUB", "miso.lmp")
 
 
-@pytest.mark.parametrize("node", ["X'; DROP TABLE silver_ticks; --", "INDI\u0410NA.HUB", "\u0131nd\u0131ana.hub", "naïve 节点", "\U0001f50c"])
+@pytest.mark.parametrize(
+    "node", ["X'; DROP TABLE silver_ticks; --", "INDI\u0410NA.HUB", "\u0131nd\u0131ana.hub", "naïve 节点", "\U0001f50c"]
+)
 def test_odd_names_are_handed_on_unchanged(node: str) -> None:
     assert price_of(miso_lmp(node=node))["symbol"] == node
 
@@ -234,7 +266,9 @@ def test_types_without_a_price_are_filtered(data_type: str) -> None:
 
 
 def test_bad_neighbours_cost_nothing() -> None:
-    decoded = decode(miso_lmp(), miso_lmp(node=""), miso_lmp(market="pjm"), miso_lmp(lmp_usd_per_mwh=[1]), miso_lmp(node="LAST"))
+    decoded = decode(
+        miso_lmp(), miso_lmp(node=""), miso_lmp(market="pjm"), miso_lmp(lmp_usd_per_mwh=[1]), miso_lmp(node="LAST")
+    )
     assert sorted(decoded.prices.frame["event"].to_list()) == [0, 3, 4]
     assert told(decoded) == [(1, -1, "BAD_NAME", "node"), (2, -1, "MARKET_MISMATCH", "market")]
 

@@ -89,14 +89,32 @@ def two_generations() -> Winners:
     """Key 7 is known at version 10 in the old generation, key 8 at 20."""
     winners = Winners(4_000)
     remember(winners, (7, 10, 100), (8, 20, 200))
-    remember(winners, *((key, 1, key) for key in range(1_000, 3_000)))
+    remember(winners, *((key, 1, key) for key in range(1_000, 3_100)))
+    assert known(winners, 3_099) == [(1, 3_099)]
     return winners
 
 
 def test_the_old_generation_still_counts() -> None:
     winners = two_generations()
     remember(winners, (7, 5, 50), (8, 25, 250))
-    assert known(winners, 7, 8, 2_999) == [(10, 100), (25, 250), (1, 2_999)]
+    assert known(winners, 7, 8, 2_999, 9) == [(10, 100), (25, 250), (1, 2_999), (None, None)]
+
+
+def test_remembers_alike_whether_or_not_somebody_asks_in_between() -> None:
+    asked, unasked = Winners(8_000), Winners(8_000)
+    for start in range(1, 20_001, 1_000):
+        for winners in (asked, unasked):
+            remember(winners, *((key, 1, key) for key in range(start, start + 1_000)))
+        assert known(asked, start) == [(1, start)]
+    recent = list(range(16_001, 20_001))
+    assert known(asked, *recent) == known(unasked, *recent) == [(1, key) for key in recent]
+
+
+def test_forgetting_nothing_changes_nothing() -> None:
+    winners = Winners()
+    remember(winners, (7, 10, 100))
+    winners.forget(words())
+    assert known(winners, 7) == [(10, 100)]
 
 
 def test_forgets_in_both_generations() -> None:

@@ -23,10 +23,19 @@ def test_numbers_keep_their_digits(text: str) -> None:
 
 
 def test_a_text_is_told_from_a_number() -> None:
-    assert [is_integer(value) for value in read_text('[5, "5", 5.0, -5, 5e0, true]')] == [True, False, False, True, False, False]
+    assert [is_integer(value) for value in read_text('[5, "5", 5.0, -5, 5e0, true]')] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, None), ("a", "a"), (Number("1.0"), "1.0"), (True, "true"), ([], "[]"), ({}, "{}")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, None), ("a", "a"), (Number("1.0"), "1.0"), (True, "true"), ([], "[]"), ({}, "{}")]
+)
 def test_texts_of_values(value: object, text: str | None) -> None:
     assert text_of(value) == text
 

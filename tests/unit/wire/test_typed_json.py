@@ -45,7 +45,10 @@ def texts_of(*numbers: bytes) -> tuple[list[str | None], list[int]]:
 
 def test_numbers_become_texts_all_at_once() -> None:
     assert texts_of(b"1.50", b"-3", b"1e400") == (["1.50", "-3", "1e400"], [])
-    assert texts_of(b'"1.50"', b"null", b"", b"true", b'""', b'"null"') == (["1.50", None, None, "true", "", "null"], [])
+    assert texts_of(b'"1.50"', b"null", b"", b"true", b'""', b'"null"') == (
+        ["1.50", None, None, "true", "", "null"],
+        [],
+    )
 
 
 def test_lists_objects_and_escapes_are_for_the_exact_reader() -> None:
