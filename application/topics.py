@@ -40,3 +40,14 @@ def partitions(topic: str) -> int:
         return RAW_PARTITIONS.get(topic, OTHER_RAW_PARTITIONS)
     keyed = topic in (NORMALIZED, ENRICHED, RECOMPUTE) or topic.startswith("aggregated.market.bars.")
     return KEYED_PARTITIONS if keyed else 1
+
+
+NEIGHBOURS = (
+    "pricing.curve.updates.v1",
+    "projection.invalidate.instrument.v1",
+    "processing.backfill.request.v1",
+    "processing.job.status.v1",
+    "data.quality.anomalies.v1",
+    "processing.deprecate.notice.v1",
+)
+"""Topics beside the four stages: curves, requests of operators, and what they are told."""

@@ -106,7 +106,8 @@ class RawLines:
         )
         ids = {at: line.id for at, (_, line) in enumerate(batch) if line.id is not None}
         placed = [line.partition is not None and line.offset is not None for _, line in batch]
-        return Lines(events, ids, [place for place, _ in batch], placed)
+        keys = [None if line.key is None else line.key.encode() for _, line in batch]
+        return Lines(events, ids, [place for place, _ in batch], placed, keys)
 
     def _partition(self, line: _Line) -> int:
         if line.partition is not None:

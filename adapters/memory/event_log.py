@@ -266,7 +266,8 @@ class MemoryConsumer:
 
     def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
         """Make these the offsets from which the group resumes; partitions no longer owned are left out."""
-        owned = {where: offset for where, offset in offsets.items() if where in self._positions}
+        mine = self._positions.keys() & self._share()
+        owned = {where: offset for where, offset in offsets.items() if where in mine}
         self.group.committed.update(owned)
         self.group.progress.update(
             {where: Progress(floor, max(floor, self._positions[where]), owed) for where, floor in owned.items()}
@@ -304,9 +305,12 @@ class MemoryConsumer:
             for where in gone:
                 del self._positions[where]
         if new:
-            self._positions.update({where: self.group.committed.get(where, 0) for where in new})
+            # Told first: a listener that fails is told again by the next poll.
             self.listener.assigned({where: self.group.committed.get(where) for where in new})
+            self._positions.update({where: self.group.committed.get(where, 0) for where in new})
 
     def _share(self) -> set[TopicPartition]:
+        if self not in self.group.members:
+            return set()
         at, of = self.group.members.index(self), len(self.group.members)
         return {where for where in self.log._all(self.topics) if where.partition % of == at}  # noqa: SLF001

@@ -70,6 +70,10 @@ class EventCodec:
         self._json = {form.name: JsonReader(form) for form in FORMS}
         self._avro = {form.name: AvroEvents(form) for form in FORMS}
 
+    def carries(self, topic: str) -> bool:
+        """Whether this topic holds events of ours; what others hold is raw."""
+        return topic in self._batches
+
     def encode(self, topic: str, batch: Batch[Any]) -> Encoded:
         """This will write one record per row, in order, with deterministic ids."""
         form = self._forms[type(batch)]

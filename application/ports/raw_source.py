@@ -1,6 +1,6 @@
 """Where raw messages come from when they do not come from a log: files, or the sample feed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import attrs
@@ -24,6 +24,20 @@ class Lines:
     """Where each message stood, for error messages: FILE:LINE."""
     placed: list[bool]
     """Whether the line carried its partition and offset; otherwise it gets the next ones."""
+    keys: Sequence[bytes | None] = ()
+    """The key of each message, for logs that keep keys; empty where the source has none."""
+
+    def part(self, begin: int, end: int) -> "Lines":
+        """The messages from position `begin` to before `end`."""
+        if (begin, end) == (0, len(self.events)):
+            return self
+        return Lines(
+            self.events.taken(range(begin, end)),
+            {at - begin: name for at, name in self.ids.items() if begin <= at < end},
+            self.places[begin:end],
+            self.placed[begin:end],
+            self.keys[begin:end],
+        )
 
 
 class RawSource(Protocol):

@@ -56,7 +56,7 @@ class Change(StrEnum):
     NONE = "none"
     """Same content and state."""
     OVERTAKEN = "overtaken"
-    """The stored one has other content and a higher revision: it knows more."""
+    """The stored one has a higher revision and other content or state: it knows more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,8 +133,18 @@ _UNSCALED = pl.Decimal(38, 0)
 
 
 def weight_of(version: pl.Series) -> pl.Series:
-    """What one tick adds to the upper 120 bits of its bar's revision: the epoch, and its version."""
-    return version.cast(pl.UInt128) + pl.Series([LOGIC_EPOCH * _EPOCH_WEIGHT], dtype=pl.UInt128)
+    """What one tick adds to the upper 120 bits of its bar's revision: its version. The epoch comes once a bar: `with_epoch`."""
+    return version.cast(pl.UInt128)
+
+
+def with_epoch(weight: pl.Series) -> pl.Series:
+    """
+    The weight of bars, those made of ticks with the epoch of this formula; those made of bars have their epochs already.
+
+    Once a bar, not once a tick: 65,536 epochs outgrow their 16 bits, and a busy day has more ticks.
+    """
+    epoch = pl.Series([LOGIC_EPOCH * _EPOCH_WEIGHT], dtype=pl.UInt128)
+    return (weight + epoch).zip_with(weight < _EPOCH_WEIGHT, weight)
 
 
 def parts_of_bars(bars: BarBatch) -> pl.DataFrame:
@@ -179,6 +189,7 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
         ),
         quality_flags=_united(rows, "quality_flags", bars["bar"]),
         lineage_partitions=_lineage(rows, bars),
+        weight=with_epoch(bars["weight"]),
     )
     return bars.with_columns(
         mean_price(pl.col("price_sum"), pl.col("trade_count")).cast(PRICE).alias("mean_price"),
@@ -273,14 +284,13 @@ def _lineage(parts: pl.DataFrame, bars: pl.DataFrame) -> pl.Series:
     several = bars["parts"] > 1
     if not several.any():
         return alone
-    origins = (
-        parts.select("bar", "lineage_partitions")
-        .filter(parts["bar"].is_in(bars["bar"].filter(several).implode()))
-        .explode("lineage_partitions")
-        .unnest("lineage_partitions")
-    )
+    rows = parts.select("bar", "lineage_partitions")
+    if not several.all():
+        rows = rows.filter(parts["bar"].is_in(bars["bar"].filter(several).implode()))
     lists = (
-        origins.group_by("bar", "partition")
+        rows.explode("lineage_partitions")
+        .unnest("lineage_partitions")
+        .group_by("bar", "partition")
         .agg(pl.col("first_offset").min(), pl.col("last_offset").max())
         .sort("bar", pl.col("partition").to_physical())
         .group_by("bar", maintain_order=True)
@@ -328,7 +338,7 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatc
     change = both.select(
         pl.when(pl.col("same") & (pl.col("settled") == pl.col("state")))
         .then(pl.lit(Change.NONE))
-        .when((pl.col("revision") > pl.col("revised")) & ~pl.col("same"))
+        .when(pl.col("revision") > pl.col("revised"))
         .then(pl.lit(Change.OVERTAKEN))
         .otherwise(pl.lit(Change.NEWS))
         .alias("change")

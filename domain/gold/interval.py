@@ -160,13 +160,15 @@ class Periods:
 
     def _days(self, series: pl.Series, instant: pl.Series) -> tuple[pl.Series, pl.Series]:
         clock = self._clock(series)
-        frame = pl.DataFrame({"instant": instant, "clock": clock}).with_row_index("row")
-        parts = [
-            part.select("row", *_local_day(pl.col("instant"), self._clocks[index]))
-            for (index,), part in frame.partition_by("clock", as_dict=True).items()
-        ]
-        days = parts[0] if len(parts) == 1 else pl.concat(parts).sort("row")
-        return days["start"], days["end"]
+        found = clock.unique().to_list()
+        if len(found) == 1:
+            return _local_days(instant, self._clocks[found[0]])
+        start = end = pl.Series([None], dtype=instant.dtype).new_from_index(0, len(instant))
+        for index in found:
+            rows = (clock == index).arg_true()
+            starts, ends = _local_days(instant.gather(rows), self._clocks[index])
+            start, end = start.scatter(rows, starts), end.clone().scatter(rows, ends)
+        return start.alias("start"), end.alias("end")
 
     def _clock(self, series: pl.Series) -> pl.Series:
         codes = series.to_physical()
@@ -189,11 +191,16 @@ class Periods:
         return self._clocks.index(clock)
 
 
-def _local_day(instant: pl.Expr, clock: str) -> tuple[pl.Expr, pl.Expr]:
-    if clock == UTC:
-        start = instant.dt.truncate("1d")
-        return start.alias("start"), (start + timedelta(days=1)).alias("end")
-    local = instant.dt.convert_time_zone(clock).dt.truncate("1d")
-    return local.dt.convert_time_zone(UTC).alias("start"), local.dt.offset_by("1d").dt.convert_time_zone(UTC).alias(
-        "end"
+def _local_days(instant: pl.Series, clock: str) -> tuple[pl.Series, pl.Series]:
+    """The local midnights around each instant; each day's are converted once, for conversions are dear."""
+    day = instant.dt.convert_time_zone(clock).dt.date().to_physical()
+    first, last = cast("int", day.min()), cast("int", day.max())
+    midnights = (
+        pl.int_range(first, last + 2, dtype=pl.Int32, eager=True)
+        .cast(pl.Date)
+        .cast(pl.Datetime("us"))
+        .dt.replace_time_zone(clock, ambiguous="earliest", non_existent="null")
+        .dt.convert_time_zone(UTC)
     )
+    at = day - first
+    return midnights.gather(at).alias("start"), midnights.gather(at + 1).alias("end")

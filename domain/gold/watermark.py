@@ -141,9 +141,9 @@ def _mark(number: pl.Series, level_us: pl.Series) -> pl.Series:
     return number.cast(pl.Int128) * _FEED + level_us.cast(pl.Int128) + _AFTER_1970
 
 
-def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.DataFrame:
+def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.Series:
     """
-    At which row each window closes.
+    At which row the window of each tick closes.
 
     Args:
         window: Window of each tick: the period code of its start.
@@ -151,14 +151,17 @@ def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.Da
         reached: At which row its feed's watermark reaches the window's end, NEVER where it does not.
 
     Returns:
-        `window`, ascending, and `closes`: the row, NEVER for one that stays open.
+        The row, NEVER for a window that stays open.
     """
-    ticks = pl.DataFrame({"window": window, "closes": pl.DataFrame({"row": row, "reached": reached}).max_horizontal()})
-    windows = ticks.group_by("window").agg(pl.col("closes").min()).sort("window", descending=True)
+    latest = (-window).arg_sort()
+    windows = window.gather(latest)
+    at = pl.DataFrame({"row": row, "reached": reached}).max_horizontal().gather(latest)
     # Windows descend, so the series code of the composite only falls: its running minimum starts anew at each series.
-    floor = windows["window"] // MINUTES * (1 << 31)
-    closes = (floor + windows["closes"]).cum_min() - floor
-    return pl.DataFrame({"window": windows["window"], "closes": closes}).reverse()
+    floor = windows // MINUTES * (1 << 31)
+    closes = (floor + at).cum_min() - floor
+    # The last tick of a window has seen them all.
+    last = windows.search_sorted(windows, side="right", descending=True) - 1
+    return pl.zeros(len(window), dtype=pl.Int64, eager=True).scatter(latest, closes.gather(last)).alias("closes")
 
 
 def feed_code(partition: pl.Series, tenant_id: pl.Series, source_id: pl.Series) -> pl.Series:
@@ -170,6 +173,8 @@ def feed_code(partition: pl.Series, tenant_id: pl.Series, source_id: pl.Series) 
 
 _SOURCES = pl.Categories("sources")
 _TENANTS = pl.Categories("tenants")
+_HELD = [pl.Series([""], dtype=pl.Categorical(categories)) for categories in (_SOURCES, _TENANTS)]
+"""Keeps the codes stable: polars forgets them once no column holds one, and marks hold codes without their columns."""
 
 
 def partition_of(feed: int) -> int:

@@ -55,7 +55,7 @@ SCHEMA = {
 
 EARLIER = pl.Series([-1], dtype=pl.Int64)
 NOTHING_YET_US = -(1 << 59)
-NO_CLOSING = pl.DataFrame(schema={"window": pl.Int64, "closes": pl.Int64})
+NEVER_CLOSES = pl.Series("closes", [NEVER], dtype=pl.Int64)
 NO_SEALS = pl.DataFrame(schema={"series": SERIES, "seal": pl.Int64})
 
 _KEY_FACTOR = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)
@@ -185,20 +185,16 @@ class Windows:
             now_s: Monotonic seconds, for silence alone.
         """
         marks = self._heard(arrivals, now_s)
-        closes, marks = self._closing(arrivals, marks)
+        held_closes, closes, marks = self._closing(arrivals, marks)
         late = self._late(arrivals, closes)
-        any_late = late.any()
-        on_time = arrivals.select(SCHEMA.keys())
-        on_time = on_time.filter(~late) if any_late else on_time
-        ticks = winners(pl.concat([self.ticks, on_time])) if on_time.height else self.ticks
+        ticks = self.ticks.with_columns(held_closes)
+        if arrivals.height:
+            on_time = arrivals.select(SCHEMA.keys()).with_columns(closes)
+            ticks = winners(pl.concat([ticks, on_time.filter(~late) if late.any() else on_time]))
         silent = {feed for feed, mark in marks.items() if now_s - mark.heard_at_s >= mark.idle_s}
-        due = self._due(ticks, closes, silent, positions)
-        return self._sealing(
-            ticks,
-            due,
-            arrivals.filter(late) if any_late else arrivals.clear(),
-            {f: m for f, m in marks.items() if f not in silent},
-        )
+        due = self._due(ticks, silent, positions)
+        late_ticks = arrivals.filter(late) if late.any() else arrivals.clear()
+        return self._sealing(ticks.drop("closes"), due, late_ticks, {f: m for f, m in marks.items() if f not in silent})
 
     def floors(self, positions: Mapping[int, int]) -> dict[int, int]:
         """The first offset of any open window in each partition, its position where none is open."""
@@ -229,7 +225,8 @@ class Windows:
         return (window % MINUTES + self.base.minutes) * MINUTE_US
 
     def _heard(self, arrivals: pl.DataFrame, now_s: float) -> dict[int, Mark]:
-        first = arrivals.unique("feed", keep="first").select("feed", "source_id", "market", "data_type", "market_run")
+        scopes = arrivals.select("feed", "source_id", "market", "data_type", "market_run")
+        first = scopes[scopes["feed"].arg_unique()]
         heard = {feed: self._mark(feed, source_id, scope, now_s) for feed, source_id, *scope in first.iter_rows()}
         return {**self.marks, **heard}
 
@@ -237,30 +234,29 @@ class Windows:
         known = self.marks.get(feed)
         return attrs.evolve(known, heard_at_s=now_s) if known else self.waits.mark(source_id, scope, now_s)
 
-    def _closing(self, arrivals: pl.DataFrame, marks: dict[int, Mark]) -> tuple[pl.DataFrame, dict[int, Mark]]:
+    def _closing(self, arrivals: pl.DataFrame, marks: dict[int, Mark]) -> tuple[pl.Series, pl.Series, dict[int, Mark]]:
+        """At which arrival the window of each held tick and of each arrival closes; and the marks after them."""
+        held = self.ticks.height
+        open_still = NEVER_CLOSES.new_from_index(0, held + arrivals.height)
         if not arrivals.height:
-            return NO_CLOSING, marks
+            return open_still, open_still.clear(), marks
         line = Timeline.of(arrivals["feed"], arrivals["ts"].to_physical(), marks)
         levels = dict(zip(line.feeds, line.watermarks(), strict=True))
         marks = {**marks, **{feed: attrs.evolve(marks[feed], watermark_us=level) for feed, level in levels.items()}}
-        waiting = self.ticks.filter(self.ticks["feed"].is_in(line.feeds.implode()))
-        window = pl.concat([waiting["window"], arrivals["window"]])
-        feed = pl.concat([waiting["feed"], arrivals["feed"]])
-        reached = line.reaches(feed, self.end_us(window))
+        window = pl.concat([self.ticks["window"], arrivals["window"]])
+        reached = line.reaches(pl.concat([self.ticks["feed"], arrivals["feed"]]), self.end_us(window))
         if (reached == NEVER).all():
-            return NO_CLOSING, marks
-        row = pl.concat([EARLIER.new_from_index(0, waiting.height), pl.int_range(arrivals.height, eager=True)])
-        return closing_rows(window, row, reached), marks
+            return open_still.head(held), open_still.tail(arrivals.height), marks
+        row = pl.concat([EARLIER.new_from_index(0, held), pl.int_range(arrivals.height, eager=True)])
+        closes = closing_rows(window, row, reached)
+        return closes.head(held), closes.tail(arrivals.height), marks
 
-    def _late(self, arrivals: pl.DataFrame, closes: pl.DataFrame) -> pl.Series:
+    def _late(self, arrivals: pl.DataFrame, closes: pl.Series) -> pl.Series:
         sealed_before = self.end_us(arrivals["window"]) <= self.seals.until(arrivals["series"])
-        row = pl.int_range(arrivals.height, eager=True)
-        return sealed_before | (_closes(closes, arrivals["window"]) < row)
+        return sealed_before | (closes < pl.int_range(arrivals.height, eager=True))
 
-    def _due(
-        self, ticks: pl.DataFrame, closes: pl.DataFrame, silent: set[int], positions: Mapping[int, int]
-    ) -> pl.Series:
-        due = _closes(closes, ticks["window"]) < NEVER
+    def _due(self, ticks: pl.DataFrame, silent: set[int], positions: Mapping[int, int]) -> pl.Series:
+        due = ticks["closes"] < NEVER
         if silent:
             due |= ticks["feed"].is_in(list(silent))
         return due | self._pressed(ticks.select("offset", "partition"), due, positions)
@@ -287,15 +283,6 @@ class Windows:
         closed = end.to_physical() <= seals.until(ticks["series"])
         windows = attrs.evolve(self, ticks=ticks.filter(~closed), marks=marks, seals=seals)
         return Taken(windows, ticks.filter(closed), late, Seals(risen.select(Seals.schema.keys())), before)
-
-
-def _closes(closes: pl.DataFrame, window: pl.Series) -> pl.Series:
-    """At which row each of these windows closes, NEVER where it does not."""
-    if not closes.height:
-        return pl.Series([NEVER], dtype=pl.Int64).new_from_index(0, len(window))
-    at = closes["window"].search_sorted(window).clip(0, closes.height - 1)
-    found = closes["window"].gather(at) == window
-    return closes["closes"].gather(at).zip_with(found, pl.Series([NEVER], dtype=pl.Int64))
 
 
 def arrived(ticks: pl.DataFrame, partition: pl.Series, offset: pl.Series, base: Interval) -> pl.DataFrame:

@@ -133,7 +133,7 @@ class Winners:
         """Take these statements in; for one key the higher version stays, at equal versions the greater content."""
         self._waiting.append((keys, versions, contents))
         self._waiting_keys += len(keys)
-        while self._waiting_keys - len(self._waiting[0][0]) >= self.capacity:
+        while self._waiting and self._waiting_keys - len(self._waiting[0][0]) >= self.capacity:
             self._waiting_keys -= len(self._waiting.popleft()[0])
 
     def _put_in_place(self) -> None:

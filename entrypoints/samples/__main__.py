@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from entrypoints.samples.messages import line
 from entrypoints.samples.stream import sample_messages
@@ -20,7 +20,12 @@ app = App(
 
 
 @app.default
-def write(out: Path, count: int = 10_000, seed: int = 254, start: datetime | None = None) -> None:
+def write(
+    out: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    count: int = 10_000,
+    seed: int = 254,
+    start: datetime | None = None,
+) -> None:
     """
     Write the first COUNT messages of a sample run.
 

@@ -261,7 +261,7 @@ def contracts(start: datetime) -> tuple[Contract, ...]:
 def trades(contract: Contract, start: datetime, chance: Random) -> Iterator[Statement]:
     """Trades of one contract from `start` on, each known within a second or two."""
     process = PriceProcess(contract.shape, contract.volatility, chance)
-    moment = start
+    moment = known = start
     for sequence in count(micros(start) // 1_000_000):
         moment += timedelta(microseconds=round(chance.expovariate(1 / contract.mean_gap_s) * 1_000_000) + 1)
         price = f"{process.at(moment, hour_of(moment)):.{contract.decimals}f}"
@@ -273,7 +273,7 @@ def trades(contract: Contract, start: datetime, chance: Random) -> Iterator[Stat
             volume=chance.choice(contract.volumes),
             sequence=sequence,
         )
-        known = moment + timedelta(milliseconds=chance.randint(40, 1900))
+        known = max(known, moment + timedelta(milliseconds=chance.randint(40, 1900)))
         yield Statement(due=known, price=price, render=trade.render)
 
 

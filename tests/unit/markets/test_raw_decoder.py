@@ -149,6 +149,19 @@ def test_a_batch_larger_than_a_portion_keeps_every_message_at_its_place() -> Non
     assert [event for event, *_ in told(decoded)] == [0, 500, 1000, 1500, 2000, 2500]
 
 
+def test_runs_and_venues_of_one_batch_keep_their_own_names() -> None:
+    runs = decode_bytes(*(json.dumps(envelope(miso_lmp(market_run=run))).encode() for run in ("RT", None, "rt_hourly")))
+    assert runs.prices.frame.select("market_run", "source_id").rows() == [
+        ("RT", "miso.lmp.rt"),
+        ("DA", "miso.lmp"),
+        ("RT_HOURLY", "miso.lmp.rt_hourly"),
+    ]
+    venues = decode_bytes(
+        *(json.dumps(envelope(csv(csv_row(market=venue)))).encode() for venue in ("ice", "EEX")), topic=TICKS
+    )
+    assert venues.prices.frame["market"].to_list() == ["ICE", "EEX"]
+
+
 def test_the_decoder_remembers_nothing() -> None:
     decode_bytes(b"{", GOOD)
     assert decode_bytes(GOOD).prices == decode_bytes(GOOD).prices

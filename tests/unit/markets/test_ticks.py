@@ -194,12 +194,12 @@ def test_a_load_generator_names_its_instrument_itself(topic: str) -> None:
     assert (price["data_type"], price["currency"], price["unit"]) == ("tick", "", "")
 
 
-def test_a_load_generator_may_name_no_market_and_no_source() -> None:
+def test_a_load_generator_may_name_no_market_source_or_tenant() -> None:
     message = generated()
     message["payload"]["market"] = None
-    message["envelope"]["source"] = None
+    message["envelope"] |= {"source": None, "tenant_id": None}
     price = generated_price(message)
-    assert (price["market"], price["source_id"]) == ("", "unknown")
+    assert (price["market"], price["source_id"], price["tenant_id"]) == ("", "unknown", "default")
 
 
 @pytest.mark.parametrize(

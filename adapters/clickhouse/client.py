@@ -1,0 +1,127 @@
+"""
+One conversation with ClickHouse, over the transport that the URL's scheme picks.
+
+    chdb:///path               the engine in this process; one process per directory    clickhouse-connect
+    http://, https://          a server's HTTP port                                     clickhouse-connect
+    clickhouse://, clickhouses://   a server's native port, without and with TLS        clickhouse-driver
+
+SQL names values as `{name:Type}`, and they are bound by the engine, never written into the text. A frame of keys may
+come with a query: it is the table `@keys` there, so that tens of thousands of keys cost milliseconds.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+import attrs
+import polars as pl
+
+from domain.errors import DataprocError
+
+KEYS = "@keys"
+"""Stands for the table of keys in a query's text."""
+
+DATABASE = "dataproc"
+"""Where the URL names none."""
+
+CREATE_DATABASE = "CREATE DATABASE IF NOT EXISTS {} ENGINE = Atomic"
+
+CONNECT_TIMEOUT_S = 10
+ANSWER_TIMEOUT_S = 60
+
+Value = str | int | list[int] | list[str]
+Parameters = Mapping[str, Value]
+
+
+class BadAddress(DataprocError):
+    """A ClickHouse URL nobody can connect to."""
+
+
+class ClickHouse(Protocol):
+    """
+    A database. Calls are safe from any thread.
+
+    Raises, each of them: StoreUnavailable, or one of the errors of `adapters.clickhouse.errors`.
+    """
+
+    @property
+    def database(self) -> str:
+        """The database that unqualified names belong to."""
+
+    def create_database(self) -> None:
+        """Make the database, unless it is there: by a connection that needs none yet."""
+
+    def command(self, sql: str, parameters: Parameters | None = None, keys: pl.DataFrame | None = None) -> None:
+        """Run a statement that returns nothing."""
+
+    def rows(
+        self,
+        sql: str,
+        schema: Mapping[str, Any],
+        parameters: Parameters | None = None,
+        keys: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
+        """Run a query whose columns are named and typed as in `schema`."""
+
+    def insert(self, table: str, rows: pl.DataFrame) -> None:
+        """
+        Append rows, by column name, in one block: all of them or, within a partition, none.
+
+        Raises:
+            RowRefused: A row of them can't be stored.
+        """
+
+    def close(self) -> None:
+        """Let the connections go."""
+
+
+@attrs.frozen
+class Address:
+    """A ClickHouse URL, read."""
+
+    parts: SplitResult = attrs.field(repr=False)
+    database: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """
+        Read a URL. Its database is named by the path of a server's URL, or by `?database=`.
+
+        Raises:
+            BadAddress: Its scheme is none of ours, or a part of it is missing.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"chdb", "http", "https", "clickhouse", "clickhouses"}:
+            raise BadAddress(f"{parts.scheme}:// is no way to reach ClickHouse; use chdb:///path, http:// or clickhouse://")
+        named = dict(parse_qsl(parts.query)).get("database", "")
+        if parts.scheme == "chdb":
+            if not parts.path.strip("/") or parts.netloc:
+                raise BadAddress("chdb needs a directory, written with three slashes: chdb:///path")
+            return cls(parts, named or DATABASE)
+        if not parts.hostname:
+            raise BadAddress(f"{parts.scheme}:// needs a host, e.g. {parts.scheme}://127.0.0.1")
+        return cls(parts, named or parts.path.strip("/") or DATABASE)
+
+
+def quoted(name: str) -> str:
+    """
+    A name as SQL writes it.
+
+    Raises:
+        BadAddress: It is none that we give: letters, digits and underscores.
+    """
+    if not name.replace("_", "").isalnum() or not name.isascii():
+        raise BadAddress(f"{name!r} is no name of a table, column or database here; use letters, digits and underscores")
+    return f"`{name}`"
+
+
+def structure(keys: pl.DataFrame) -> list[tuple[str, str]]:
+    """The columns of a frame of keys, with their ClickHouse types."""
+    return [(name, _KEY_TYPES[dtype]) for name, dtype in keys.schema.items()]
+
+
+_KEY_TYPES: Mapping[Any, str] = {
+    pl.String(): "String",
+    pl.Int64(): "Int64",
+    pl.Datetime("us", "UTC"): "DateTime64(6, 'UTC')",
+}

@@ -1,0 +1,64 @@
+"""Reading the rows of many series and times at once: the keys travel beside the query, as a table."""
+
+from typing import Any, TypeVar
+
+import polars as pl
+
+from adapters.clickhouse.client import KEYS
+from adapters.clickhouse.table import ClickHouseTable, keys_of, micros
+from domain.batch import Batch
+
+B = TypeVar("B", bound=Batch[Any])
+
+
+def rows_within(table: ClickHouseTable[B], windows: pl.DataFrame) -> B:
+    """
+    This will read the rows whose instant lies in one of these windows, at their highest version.
+
+    Args:
+        table: Where the rows are.
+        windows: Columns `series`, `start`, `end`; half-open, disjoint within a series.
+    """
+    if not windows.height:
+        return table.batch.empty()
+    instant = table.layout.instant
+    columns = table.columns
+    # An ASOF join takes each row to the last window of its series that has begun: windows of a series are disjoint.
+    sql = f"""
+        SELECT {columns.selected('row')}
+        FROM (
+            SELECT * FROM {table.source} FINAL
+            WHERE {instant} >= fromUnixTimestamp64Micro({{first:Int64}}, 'UTC')
+              AND {instant} < fromUnixTimestamp64Micro({{last:Int64}}, 'UTC')
+              AND (tenant_id, instrument_id) IN (SELECT tenant_id, instrument_id FROM {KEYS})
+        ) AS row
+        ASOF JOIN (SELECT tenant_id, instrument_id, start, end FROM {KEYS}) AS window
+          ON row.tenant_id = window.tenant_id AND row.instrument_id = window.instrument_id
+         AND row.{instant} >= window.start
+        WHERE row.{instant} < window.end
+    """  # noqa: S608 (names of ours)
+    span = {"first": micros(windows["start"].min()), "last": micros(windows["end"].max())}
+    return table.asked(sql, span, keys_of(windows, "start", "end"))
+
+
+def rows_of_keys(table: ClickHouseTable[B], keys: pl.DataFrame) -> B:
+    """
+    This will read the rows with these keys that exist, at their highest version.
+
+    Args:
+        table: Where the rows are.
+        keys: Column `series`, and the column of the table's instant where it has one.
+    """
+    if not keys.height:
+        return table.batch.empty()
+    instant = table.layout.instant
+    if not instant:
+        named = "(tenant_id, instrument_id)"
+        return table.found(f"WHERE {named} IN (SELECT tenant_id, instrument_id FROM {KEYS})", keys=keys_of(keys))  # noqa: S608
+    condition = f"""
+        WHERE {instant} >= fromUnixTimestamp64Micro({{first:Int64}}, 'UTC')
+          AND {instant} <= fromUnixTimestamp64Micro({{last:Int64}}, 'UTC')
+          AND (tenant_id, instrument_id, {instant}) IN (SELECT tenant_id, instrument_id, {instant} FROM {KEYS})
+    """  # noqa: S608 (names of ours)
+    span = {"first": micros(keys[instant].min()), "last": micros(keys[instant].max())}
+    return table.found(condition, span, keys_of(keys, instant))

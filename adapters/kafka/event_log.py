@@ -1,0 +1,97 @@
+"""The event log on Kafka: typed batches in, typed batches out; bytes, keys and partitions stay in here."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+from confluent_kafka import KafkaException
+from confluent_kafka import TopicPartition as KafkaPlace
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # documented, not in __all__
+
+from adapters.kafka import marks
+from adapters.kafka.access import ANSWER_WITHIN_S, KafkaAccess
+from adapters.kafka.consumer import KafkaConsumer, Membership
+from adapters.kafka.producing import Appender, Record
+from adapters.kafka.refusals import refusal
+from adapters.wire.events import EventCodec
+from application.ports.event_log import Listener, Progress, TopicPartition
+from domain.batch import Batch
+
+BROKERS_CLOCK = 0
+
+
+@attrs.define
+class KafkaEventLog:
+    """
+    Topics on Kafka brokers.
+
+    A record's partition is `crc32(key) % partitions`, as in the log in process, so that every profile deals
+    instruments alike.
+    """
+
+    access: KafkaAccess
+    codec: EventCodec
+    partitions_of: Callable[[str], int]
+    membership: Membership = attrs.field(factory=Membership)
+    _appender: Appender = attrs.field(init=False)
+    _admin: AdminClient | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self._appender = Appender(self.access)
+
+    def publish(self, topic: str, facts: Batch[Any]) -> None:
+        """Append each fact under its key, in order, and wait until all are durable."""
+        if not len(facts):
+            return
+        encoded = self.codec.encode(topic, facts)
+        count = self.partitions_of(topic)
+        crc32, records = zlib.crc32, zip(encoded.keys, encoded.values, strict=True)
+        self._appender.append(topic, ((crc32(key) % count, key, value, BROKERS_CLOCK) for key, value in records))
+
+    def append(self, topic: str, records: Sequence[Record]) -> None:
+        """Append records as they are."""
+        self._appender.append(topic, records)
+
+    def subscribe(self, group: str, topics: Sequence[str], listener: Listener) -> KafkaConsumer:
+        """Join a group that shares the partitions of these topics; equal partition numbers go to one member."""
+        return KafkaConsumer(self.access, self.codec, self.membership, group, tuple(topics), listener)
+
+    def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The offset the next record of each partition will get."""
+        asked: Any = dict.fromkeys(self._places(topics), OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        answers = self._administrator().list_offsets(asked, request_timeout=ANSWER_WITHIN_S)
+        return {
+            _where(place): self._answer(future, "reading where topics end").offset for place, future in answers.items()
+        }
+
+    def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The offset from which the group resumes, for each partition it has committed."""
+        return {where: progress.floor for where, progress in self.progress(group, topics).items()}
+
+    def progress(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, Progress]:
+        """How far the group has come, for each partition it has committed."""
+        places = marks.read(self.access, group, self._places(topics))
+        return {_where(place): marks.progress(place) for place in places if place.offset >= 0}
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._appender.close()
+
+    def _places(self, topics: Sequence[str]) -> list[KafkaPlace]:
+        return [KafkaPlace(topic, number) for topic in topics for number in range(self.partitions_of(topic))]
+
+    def _administrator(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = AdminClient(self.access.config())
+        return self._admin
+
+    def _answer(self, future: Any, doing: str) -> Any:
+        try:
+            return future.result(ANSWER_WITHIN_S + 1)
+        except KafkaException as error:
+            raise refusal(error.args[0], doing) from error
+
+
+def _where(place: KafkaPlace) -> TopicPartition:
+    return TopicPartition(place.topic, place.partition)

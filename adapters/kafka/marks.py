@@ -1,0 +1,59 @@
+"""
+What a group leaves beside a committed offset: how far it has really come.
+
+A stage commits the floor from which a restart must read again, which may lie far behind what it has performed. The
+position, and what the stage still owes of it, ride as metadata of the same commit, so nothing else must be kept in step.
+"""
+
+import json
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import TopicPartition as KafkaPlace
+
+from adapters.kafka.access import ANSWER_WITHIN_S, KafkaAccess
+from adapters.kafka.refusals import refusal
+from application.ports.event_log import Progress, TopicPartition
+
+
+def mark(where: TopicPartition, progress: Progress) -> KafkaPlace:
+    """This will write progress as a commit."""
+    beside = json.dumps({"position": progress.position, "owed": progress.owed}, separators=(",", ":"))
+    return KafkaPlace(where.topic, where.partition, progress.floor, beside)
+
+
+def progress(place: KafkaPlace) -> Progress:
+    """Progress as it was committed; a commit by another tool has come as far as its offset."""
+    floor = place.offset
+    try:
+        beside = json.loads(place.metadata or "")
+        return Progress(floor, max(floor, int(beside["position"])), int(beside["owed"]))
+    except (ValueError, KeyError, TypeError):
+        return Progress(floor, floor)
+
+
+def read(access: KafkaAccess, group: str, places: Sequence[KafkaPlace]) -> list[KafkaPlace]:
+    """
+    The commits of a group, without joining it.
+
+    Raises:
+        Retryable: The brokers did not answer.
+    """
+    onlooker = Consumer({**access.config(), "group.id": group, "enable.auto.commit": False})
+    try:
+        return committed(onlooker, places, group)
+    finally:
+        onlooker.close()
+
+
+def committed(consumer: Consumer, places: Sequence[KafkaPlace], group: str) -> list[KafkaPlace]:
+    """The commits of a consumer's group at these places, offset below 0 where there is none."""
+    doing = f"reading the offsets of group {group}"
+    try:
+        found = consumer.committed(list(places), ANSWER_WITHIN_S)
+    except KafkaException as error:
+        raise refusal(error.args[0], doing) from error
+    for place in found:
+        if place.error:
+            raise refusal(place.error, doing)
+    return found

@@ -1,0 +1,63 @@
+"""What Kafka's errors mean to the application: try again, or stop and say why."""
+
+from confluent_kafka import KafkaError
+
+from application.ports.errors import Denied, Fatal, LogUnavailable, OffsetLost, PortError, WrongTopics
+
+DENIED = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001  (librdkafka's own codes begin with an underscore)
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.UNRELEASED_INSTANCE_ID,
+    }
+)
+NO_SUCH_TOPIC = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
+OUTSIDE_THE_LOG = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
+HOPELESS = frozenset(
+    {
+        KafkaError._BAD_MSG,  # noqa: SLF001
+        KafkaError._INVALID_ARG,  # noqa: SLF001
+        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_CONFIG,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError.POLICY_VIOLATION,
+    }
+)
+
+
+def refusal(error: KafkaError, doing: str) -> PortError:
+    """
+    This will say what an error means.
+
+    Args:
+        error: What Kafka or librdkafka said.
+        doing: What was being done, e.g. `publishing on normalized.market.ticks.v1`.
+
+    Returns:
+        One of the Fatal kinds where trying again can't help; else LogUnavailable.
+    """
+    code, said = error.code(), f"{doing}: {error.str()} ({error.name()})"
+    if code in {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}:
+        return Denied(f"{said}; another process uses the same instance id: give each its own, or stop the other")
+    if code in DENIED:
+        return Denied(f"{said}; check the credentials and the ACLs of topics and groups")
+    if code in NO_SUCH_TOPIC:
+        return WrongTopics(f"{said}; run dataproc topics create")
+    if code in OUTSIDE_THE_LOG:
+        return OffsetLost(f"{said}; what lay there is gone or was never written: see the how-to on a lost offset")
+    if code in HOPELESS:
+        return Fatal(said)
+    return LogUnavailable(said)

@@ -1,0 +1,1 @@
+"""Kafka, ClickHouse, PostgreSQL and Redis as processes of this machine, where there is no Docker."""

@@ -1,0 +1,114 @@
+"""Apache Kafka in KRaft mode: one broker that is its own controller, from Maven Central's jars."""
+
+import subprocess
+from pathlib import Path
+
+from entrypoints.services.process import Running, ServiceMissing, answers, free_port, needed, start, wait_until
+
+VERSION = "4.1.1"
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.consumer.min.session.timeout.ms=6000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=1000
+group.min.session.timeout.ms=1000
+auto.create.topics.enable=false
+log.cleaner.dedupe.buffer.size=4194304
+"""
+POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>local</groupId>
+  <artifactId>kafka</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{version}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+"""
+
+
+def jars(cache: Path) -> Path:
+    """Folder the jars are kept in."""
+    return cache / f"kafka-{VERSION}"
+
+
+def install(cache: Path) -> None:
+    """
+    This will fetch the jars from Maven Central, once.
+
+    Raises:
+        ServiceMissing: Maven is not installed, or can't fetch them.
+    """
+    folder = jars(cache)
+    if _complete(folder):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    pom = folder / "pom.xml"
+    pom.write_text(POM.format(version=VERSION), encoding="utf-8")
+    command = [needed("mvn"), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+    fetched = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a command of our own)
+    if fetched.returncode or not _complete(folder):
+        raise ServiceMissing(f"Maven could not fetch Kafka {VERSION}:\n{(fetched.stdout + fetched.stderr)[-2000:]}")
+
+
+def _complete(folder: Path) -> bool:
+    return any(folder.glob("kafka_2.13-*.jar")) and any(folder.glob("slf4j-simple-*.jar"))
+
+
+def run(data: Path, cache: Path, port: int | None = None) -> Running:
+    """
+    This will start a broker and wait until it answers.
+
+    Args:
+        data: Folder of its own; one that holds a log already is continued.
+        cache: Where the jars are.
+        port: Where it listens; a free one if none is given.
+    """
+    java, libraries = needed("java"), jars(cache)
+    if not _complete(libraries):
+        raise ServiceMissing(f"Kafka's jars are not in {libraries}; run make services-install")
+    data.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    properties, log = data / "server.properties", data / "kafka.log"
+    text = PROPERTIES.format(port=port, controller=free_port(), data=data / "log")
+    properties.write_text(text, encoding="utf-8")
+    started = [java, "-cp", f"{libraries}/*"]
+    if not (data / "log" / "meta.properties").exists():
+        _format(started, properties)
+    pid = start([*started[:1], "-Xmx512m", "-Xms256m", *started[1:], "kafka.Kafka", str(properties)], log, data)
+    server = Running("Kafka", pid, {"DATA_PROC_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"}, str(log))
+    return wait_until(lambda: answers(port, API_VERSIONS, b"\x00\x00"), server)
+
+
+API_VERSIONS = bytes.fromhex("00000011 0012 0000 00000001 0007") + b"waiting"
+"""A request any broker answers once it serves: ApiVersions, version 0, from a client called `waiting`."""
+
+
+def _format(java: list[str], properties: Path) -> None:
+    tool = [*java, "kafka.tools.StorageTool"]
+    identity = _said([*tool, "random-uuid"]).split()[-1]
+    _said([*tool, "format", "--standalone", "-t", identity, "-c", str(properties)])
+
+
+def _said(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a command of our own)
+    if done.returncode:
+        raise ServiceMissing(f"{command[3]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout
