@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +37,8 @@ from entrypoints.samples.stream import SampleFeed
 from entrypoints.summary import refused_any, show, summary_of
 
 DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
+
+STANDARD_INPUT = "/dev/stdin"
 
 HISTORY = timedelta(hours=3)
 """How much of its past the sample feed sends at once."""
@@ -90,6 +92,9 @@ def run(
         return _refuse("--demo runs on the sample feed and --input on files; give one of them")
     if (once or export) and not input:
         return _refuse("--once and --export end with an input; name one with --input FILE")
+    missing = [path for path in input or () if not Path(path).exists()]
+    if missing:
+        return _refuse(f"there is no file {', '.join(missing)}; check the path")
     container = Container(settings=settings_or_exit("254carbon-all-in-one"), record_outcomes=export is not None)
     door = AllInOne(container, once=once, export=export, as_new=as_new, json=json, seconds=seconds)
     try:
@@ -231,6 +236,7 @@ class AllInOne:
         server = uvicorn.Server(_config(self._app()))
         pump = threading.Thread(target=self._pump, args=(work,), name="stages")
         watch = threading.Thread(target=self._watch, args=(server,), name="watch", daemon=True)
+        self._stop_on_signals()
         _welcome(listening)
         pump.start()
         watch.start()
@@ -294,6 +300,7 @@ def _config(http: Any) -> uvicorn.Config:
     return uvicorn.Config(
         http,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=10,
@@ -332,5 +339,11 @@ def _welcome(listening: socket.socket) -> None:
         print(line, file=sys.stderr)
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Run with these arguments. A lone hyphen is standard input, which cyclopts would take for an option."""
+    code: int = app([STANDARD_INPUT if argument == "-" else argument for argument in arguments])
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(app())
+    sys.exit(main(sys.argv[1:]))

@@ -27,7 +27,7 @@ QUICK = Patience(provisional_every_s=0.0, lateness_s={"trades": 600, "slow": 360
 """Touched windows are told of at every turn; `trades` wait ten minutes and fall idle after fifteen, `slow` waits an hour."""
 
 
-class Crash(Exception):  # noqa: N818  (nobody catches it: the process is gone)
+class Crash(Exception):
     """The process is killed here."""
 
 

@@ -90,7 +90,9 @@ class ConnectClient:
         block = _arrow(rows)
         what = f"inserting {rows.height} rows into {table}"
         self._calling(
-            lambda client: client.raw_insert(f"{quoted(self.database)}.{quoted(table)}", rows.columns, block, fmt=ARROW),
+            lambda client: client.raw_insert(
+                f"{quoted(self.database)}.{quoted(table)}", rows.columns, block, fmt=ARROW
+            ),
             what,
         )
 

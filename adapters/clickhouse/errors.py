@@ -92,7 +92,7 @@ _CODE = re.compile(r"\bCode: (\d+)\b")
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
-class RowRefused(Exception):  # noqa: N818 (named after what is wrong)
+class RowRefused(Exception):
     """This insert holds a row that can't be stored; which one is found by bisecting it."""
 
 

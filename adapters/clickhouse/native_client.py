@@ -15,6 +15,7 @@ from adapters.clickhouse.client import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
     CREATE_DATABASE,
+    INSERTING,
     KEYS,
     Address,
     Parameters,
@@ -71,10 +72,10 @@ class NativeClient:
     def insert(self, table: str, rows: pl.DataFrame) -> None:
         """Append rows, by column name, in one block."""
         names = ", ".join(quoted(name) for name in rows.columns)
-        sql = f"INSERT INTO {quoted(self.database)}.{quoted(table)} ({names}) VALUES"  # noqa: S608 (names of ours)
+        sql = f"INSERT INTO {quoted(self.database)}.{quoted(table)} ({names}) VALUES"
         columns = [_values(rows[name]) for name in rows.columns]
         self._calling(
-            lambda client: client.execute(sql, columns, columnar=True),
+            lambda client: client.execute(sql, columns, columnar=True, settings=dict(INSERTING)),
             f"inserting {rows.height} rows into {table}",
         )
 
@@ -124,7 +125,9 @@ class NativeClient:
         )
         client.connection.force_connect()
         if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
-            raise QueryFailed("the server is older than 22.8 and can't bind parameters; upgrade it, or use its HTTP port")
+            raise QueryFailed(
+                "the server is older than 22.8 and can't bind parameters; upgrade it, or use its HTTP port"
+            )
         return client
 
 

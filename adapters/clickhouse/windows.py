@@ -25,7 +25,7 @@ def rows_within(table: ClickHouseTable[B], windows: pl.DataFrame) -> B:
     columns = table.columns
     # An ASOF join takes each row to the last window of its series that has begun: windows of a series are disjoint.
     sql = f"""
-        SELECT {columns.selected('row')}
+        SELECT {columns.selected("row")}
         FROM (
             SELECT * FROM {table.source} FINAL
             WHERE {instant} >= fromUnixTimestamp64Micro({{first:Int64}}, 'UTC')

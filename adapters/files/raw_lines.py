@@ -1,5 +1,5 @@
 """
-Raw messages as JSON lines, optionally gzip, `-` for standard input.
+Raw messages as JSON lines, optionally gzip.
 
 A line is `{"topic", "partition", "offset", "key", "timestamp_ms", "value" | "value_b64"}`, with an `id` where it has
 one. The message is the exact text of `value`, so number texts and repeated keys survive. Several files are merged by
@@ -8,7 +8,6 @@ holding back a line only until those before it have come.
 """
 
 import gzip
-import sys
 import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -26,7 +25,7 @@ import msgspec
 from application.ports.raw_source import BadInput, Lines
 from domain.bronze.raw_event import RawEvents
 
-STANDARD_INPUT = "-"
+STANDARD_INPUT = "/dev/stdin"
 _GZIP = b"\x1f\x8b"
 
 
@@ -75,12 +74,9 @@ class RawLines:
             if batch:
                 yield self._together(batch)
 
-    def size(self) -> int | None:
-        """Bytes of all files as they lie on disk; None where one is standard input."""
-        sizes = [None if path == STANDARD_INPUT else Path(path).stat().st_size for path in self.paths]
-        return None if None in sizes else sum(cast("list[int]", sizes))
-
     def _ordered(self, files: ExitStack) -> Iterator[tuple[str, _Line]]:
+        if len(self.paths) > 1 and STANDARD_INPUT in self.paths:
+            raise BadInput("standard input can be read once only, so it can't be merged with files; give it alone")
         opened = [_read(path, files, _LINE) for path in self.paths]
         if len(opened) == 1:
             return opened[0]
@@ -138,8 +134,8 @@ def _read(path: str, files: ExitStack, decoder: "msgspec.json.Decoder[L]") -> It
 
 
 def _opened(path: str, files: ExitStack) -> BinaryIO:
-    raw = sys.stdin.buffer if path == STANDARD_INPUT else files.enter_context(Path(path).open("rb"))  # noqa: SIM115
-    if cast("BufferedReader", raw).peek(2)[:2] == _GZIP:
+    raw = files.enter_context(Path(path).open("rb"))  # noqa: SIM115
+    if raw.peek(2)[:2] == _GZIP:
         return cast("BinaryIO", BufferedReader(files.enter_context(gzip.GzipFile(fileobj=raw)), 1 << 20))
     return raw
 

@@ -93,6 +93,10 @@ class MergeTree:
                 parts.append(run.rows[positions])
         return self._merged(parts)
 
+    def where(self, wanted: pl.Expr) -> pl.DataFrame:
+        """Return the rows, one a key at its highest version, that meet a condition on their key. Looks at all rows."""
+        return self._merged([run.rows.filter(wanted) for run in self._runs])
+
     def all(self) -> pl.DataFrame:
         """Return all rows, one a key at its highest version."""
         return self._merged([run.rows for run in self._runs])

@@ -1,20 +1,19 @@
 """Tables in process. Each keeps, of two rows with one key, the one with the higher version, like its ClickHouse sister."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import attrs
 import polars as pl
 
 from adapters.memory.merge_tree import Layout, MergeTree
-from domain.batch import INSTANT, Batch, stored_columns
+from domain.batch import Batch, stored_columns
 from domain.bronze.dead_letter import DeadLetters, MessageOutcomes
 from domain.gold.bar import BarBatch
 from domain.gold.interval import period_code
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Seals
-from domain.identity import SERIES
 from domain.served.latest_price import LatestPrices
 from domain.silver.tick import TickBatch, key_digests
 
@@ -121,9 +120,9 @@ _ORDER = (
 )
 
 
-def series_of(tenant_id: str, instrument_id: str) -> pl.Series:
-    """The series of one instrument, as a column of one."""
-    return pl.Series("series", [f"{tenant_id}|{instrument_id}"]).cast(SERIES)
+def _instrument(tenant_id: str, instrument_id: str) -> pl.Expr:
+    """Rows of one instrument, by its texts: asking for a name must not add it to the categories."""
+    return (pl.col("instrument_id") == instrument_id) & (pl.col("tenant_id") == tenant_id)
 
 
 class MemoryTickTable(MemoryTable[TickBatch]):
@@ -150,18 +149,12 @@ class MemoryBarTable(MemoryTable[BarBatch]):
         self, tenant_id: str, instrument_id: str, start: datetime | None, end: datetime | None, limit: int
     ) -> BarBatch:
         """The newest `limit` bars with start <= interval_start < end, ascending."""
-        span = pl.DataFrame(
-            {"start": [start or _FIRST], "end": [(end or _LAST) + _MINUTE]}, schema={"start": INSTANT, "end": INSTANT}
-        ).with_columns(series_of(tenant_id, instrument_id))
-        found = self.within(span).frame.filter(
-            pl.col("interval_start") >= (start or _FIRST), pl.col("interval_start") < (end or _LAST)
-        )
-        return BarBatch(found.sort("interval_start").tail(limit))
-
-
-_MINUTE = timedelta(minutes=1)
-_FIRST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_LAST = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
+        wanted = _instrument(tenant_id, instrument_id)
+        if start:
+            wanted &= pl.col("interval_start") >= start
+        if end:
+            wanted &= pl.col("interval_start") < end
+        return self._batch(self._tree.where(wanted).sort("interval_start").tail(limit))
 
 
 class MemorySealTable(MemoryTable[Seals]):
@@ -184,7 +177,7 @@ class MemoryLatestTable(MemoryTable[LatestPrices]):
 
     def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
         """The latest price of one instrument; empty where there is none."""
-        return self.stored(series_of(tenant_id, instrument_id).to_frame())
+        return self._batch(self._tree.where(_instrument(tenant_id, instrument_id)))
 
     def listed(self, tenant_id: str, market: str | None, limit: int) -> LatestPrices:
         """The first `limit` rows of a tenant by instrument_id, of one market where one is named."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 import polars as pl
 
+from application import topics
 from application.ports.event_log import TopicPartition
 from application.ports.raw_log import RawLog
 from application.ports.raw_source import BadInput, Lines, RawSource
@@ -42,6 +43,7 @@ class LoadRaw:
             yield len(lines.events)
 
     def _append(self, lines: Lines) -> None:
+        self._refuse_unknown_topics(lines)
         offsets = self._placed(lines)
         kept = [at for at, offset in enumerate(offsets) if offset is not None]
         self.skipped += len(offsets) - len(kept)
@@ -53,6 +55,16 @@ class LoadRaw:
         for at, name in lines.ids.items():
             if (offset := offsets[at]) is not None:
                 self.ids[lines.events.topics[at], lines.events.partitions[at], offset] = name
+
+    @staticmethod
+    def _refuse_unknown_topics(lines: Lines) -> None:
+        unknown = set(lines.events.topics).difference(topics.RAW)
+        if unknown:
+            at = next(at for at, topic in enumerate(lines.events.topics) if topic in unknown)
+            raise BadInput(
+                f"{lines.places[at]}: nobody reads the topic {lines.events.topics[at]!r}, so its messages would be lost; "
+                f"raw topics are {', '.join(topics.RAW)}"
+            )
 
     def _placed(self, lines: Lines) -> Sequence[int | None]:
         """The offset each message goes to; None for one that is in the log already."""

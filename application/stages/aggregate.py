@@ -28,7 +28,7 @@ from domain.gold.bar import BarBatch, Cause, Change, State, fold, parts_of_bars,
 from domain.gold.interval import BarIntervals, Interval, Periods, period_code
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import SealBook
-from domain.gold.window import Limits, Taken, Waits, Windows, arrived, digests, in_order, parts_of_ticks
+from domain.gold.window import Limits, Taken, Waits, Windows, arrived, contested, digests, in_order, parts_of_ticks
 from domain.identity import SERIES
 from domain.reprocessing import RecomputeRequests, base_windows, requests_for
 from domain.silver.duplicates import Winners
@@ -37,6 +37,8 @@ from domain.silver.quality import Flag
 
 NAME = "aggregation"
 SEALS = "bar_seals"
+MOST_OBSERVED = 100
+"""Late ticks of one batch whose lateness is measured."""
 
 
 def bar_table(interval: str) -> str:
@@ -143,10 +145,10 @@ class AggregateBars:
         late = taken.late
         if not late.height:
             return _Late(late, late, RecomputeRequests.empty())
+        self._observe_lateness(taken)
         known = self._winners.lookup(late["key"])
-        just_closed = late.select("key").join(
-            taken.closed.select("key", "version", "content"), on="key", how="left", maintain_order="left"
-        )
+        closed = taken.closed.filter(~contested(taken.closed)).select("key", "version", "content")
+        just_closed = late.select("key").join(closed, on="key", how="left", maintain_order="left")
         known = just_closed.select(
             pl.coalesce("version", known["version"]).alias("version"),
             pl.coalesce("content", known["content"]).alias("content"),
@@ -159,6 +161,12 @@ class AggregateBars:
         corrects = known["version"].is_not_null().filter(~repeat)
         requests = requests_for(asking, corrects, self.intervals.base)
         return _Late(late.filter(repeat), asking, requests)
+
+    def _observe_lateness(self, taken: Taken) -> None:
+        """How far behind their instrument's seal late ticks are; of a burst, a sample in equal steps."""
+        behind_us = taken.windows.seals.until(taken.late["series"]) - taken.late["ts"].to_physical()
+        for late_us in behind_us.gather_every(1 + len(behind_us) // MOST_OBSERVED):
+            self.meter.observe("late_arrival_seconds", late_us / 1_000_000)
 
     def _requested(self, polled: Polled, taken: Taken) -> pl.DataFrame:
         """Windows to compute anew: `series`, `start`, `end`, `cause`; none that is still open, for it will be told of anyway."""
@@ -192,9 +200,7 @@ class AggregateBars:
             causes, on=["series", "interval_start"], how="left", maintain_order="left"
         )
         self.meter.count("recompute_trigger_count", windows.height)
-        return attrs.evolve(
-            self._settled(self.intervals.base, computed), read=ticks.select("key", "version", "content")
-        )
+        return attrs.evolve(self._settled(self.intervals.base, computed), read=ticks)
 
     def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: pl.Expr | None) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))
@@ -203,8 +209,11 @@ class AggregateBars:
     def _folded(
         self, interval: Interval, parts: pl.DataFrame, instant: pl.Series, seals: SealBook, cause: pl.Expr | None
     ) -> pl.DataFrame:
+        begun_s = self.clock.monotonic_s()
         start, end = self._periods.bounds(interval, parts["series"], instant)
         bars = fold(parts, start, end)
+        took_ms = (self.clock.monotonic_s() - begun_s) * 1000
+        self.meter.observe("aggregation_bar_build_duration_ms", took_ms, interval=interval.name)
         closed = bars["interval_end"].to_physical() <= seals.until(bars["series"])
         return bars.with_columns(closed.alias("closed"), *([] if cause is None else [cause.alias("cause")]))
 
@@ -283,15 +292,23 @@ class AggregateBars:
         turn = pl.Series([self._turn], dtype=pl.UInt64).new_from_index(0, len(told))
         self._announced.remember(bar_keys(told, interval), turn, bar_contents(told))
         if bars.read is not None:
-            self._winners.remember(*bars.read.get_columns())
+            self._recognise(bars.read)
 
     def _take_over(self, turn: "_Turn") -> None:
         """Let the next memory count, now that everything is stored."""
         self._windows, self._positions, self._told_at_s = turn.windows, turn.positions, turn.told_at_s
-        closed, repeats = turn.taken.closed, turn.late.repeats
-        self._winners.remember(closed["key"], closed["version"], closed["content"])
+        repeats = turn.late.repeats
+        self._recognise(turn.taken.closed)
         self._winners.remember(repeats["key"], repeats["version"], repeats["content"])
         self._winners.forget(turn.late.asking["key"])
+
+    def _recognise(self, ticks: pl.DataFrame) -> None:
+        """From now on repeats of these ticks, which are in their bars, are skipped; not of those whose version matters."""
+        apart = contested(ticks)
+        if apart.any():
+            self._winners.forget(ticks["key"].filter(apart))
+            ticks = ticks.filter(~apart)
+        self._winners.remember(ticks["key"], ticks["version"], ticks["content"])
 
 
 @attrs.frozen
@@ -321,7 +338,7 @@ class _Bars:
     rows: BarBatch
     change: pl.Series
     read: pl.DataFrame | None = None
-    """Key, version, content of the ticks that were read back for them."""
+    """The ticks that were read back for them."""
 
     def replaced_by(self, others: "_Bars") -> "_Bars":
         """These bars, but for those the others compute as well."""

@@ -15,6 +15,10 @@ READY_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 15.0
 
 
+_CHILDREN: "dict[int, subprocess.Popen[bytes]]" = {}
+"""Servers this process started: they outlive it, and until then it must hear of their end."""
+
+
 class ServiceMissing(Exception):
     """A server can't be started here; the text says what is missing and what to do."""
 
@@ -39,12 +43,9 @@ class Running:
     @property
     def alive(self) -> bool:
         """Whether its process is there."""
-        try:
-            # A child that has ended stays until it is waited for; it is gone all the same.
-            if os.waitpid(self.pid, os.WNOHANG)[0] == self.pid:
-                return False
-        except ChildProcessError:
-            pass
+        child = _CHILDREN.get(self.pid)
+        if child is not None and child.poll() is not None:
+            return False
         return self.born != "" and _born(self.pid) == self.born
 
 
@@ -94,6 +95,7 @@ def start(command: Sequence[str], log: Path, folder: Path, environment: Mapping[
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
+    _CHILDREN[child.pid] = child
     return child.pid
 
 

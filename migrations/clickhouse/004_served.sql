@@ -3,7 +3,7 @@
 CREATE TABLE IF NOT EXISTS served_latest
 (
     tenant_id String,
-    market String,
+    market LowCardinality(String),
     symbol String,
     instrument_id String,
     ts DateTime64(6, 'UTC'),
@@ -11,11 +11,11 @@ CREATE TABLE IF NOT EXISTS served_latest
     volume Nullable(Decimal(18, 8)),
     quality_flags_text String EPHEMERAL '',
     quality_flags Array(String) DEFAULT if(quality_flags_text = '', [], splitByChar(',', quality_flags_text)),
-    source_id String,
+    source_id LowCardinality(String),
     source_seq UInt64,
     version UInt64,
-    currency String,
-    unit String,
+    currency LowCardinality(String),
+    unit LowCardinality(String),
     metadata_json String EPHEMERAL '{}',
     metadata Map(String, String) DEFAULT JSONExtract(metadata_json, 'Map(String, String)'),
     updated_at DateTime64(6, 'UTC'),
@@ -68,8 +68,8 @@ CREATE TABLE IF NOT EXISTS served_curve_snapshots
     points String,
     interpolation_method String,
     quality_flags Array(String),
-    currency String,
-    unit String,
+    currency LowCardinality(String),
+    unit LowCardinality(String),
     revision UInt128,
     updated_at DateTime64(6, 'UTC')
 )

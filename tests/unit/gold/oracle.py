@@ -63,7 +63,7 @@ def winners(ticks: Iterable[Tick]) -> list[Tick]:
 def period_of(instrument_id: str, ts: datetime, interval: str) -> tuple[datetime, datetime]:
     """Start and end of the bar an instant belongs to."""
     if interval == "1d":
-        zone = ZoneInfo(CLOCKS.get(instrument_id.split(".")[0], "UTC"))
+        zone = ZoneInfo(CLOCKS.get(instrument_id.split(".", maxsplit=1)[0], "UTC"))
         day = ts.astimezone(zone).date()
         return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
     length = timedelta(minutes=int(interval[:-1])) if interval.endswith("m") else timedelta(hours=int(interval[:-1]))

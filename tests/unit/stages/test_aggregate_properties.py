@@ -137,7 +137,10 @@ def test_closing_early_for_want_of_room_changes_no_bar(facts: list[Tick], ticks:
 
 
 def test_the_oracle_itself_knows_a_short_day() -> None:
-    facts = [tick("2026-03-08T07:30:00", "1", instrument_id="CAISO.X"), tick("2026-03-08T08:30:00", "2", instrument_id="CAISO.X")]
+    facts = [
+        tick("2026-03-08T07:30:00", "1", instrument_id="CAISO.X"),
+        tick("2026-03-08T08:30:00", "2", instrument_id="CAISO.X"),
+    ]
     bars = bars_of(facts, "1d")
     assert [(start, bar["interval_end"] - start, bar["mean_price"]) for (_, _, start), bar in sorted(bars.items())] == [
         (datetime(2026, 3, 7, 8, tzinfo=UTC), timedelta(hours=24), Decimal(1)),

@@ -1,0 +1,51 @@
+"""Computing whole ranges of bars anew where they are stored, without moving their ticks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from domain.gold.bar import Cause
+
+
+@attrs.frozen(kw_only=True)
+class BarRange:
+    """Which bars to compute anew."""
+
+    tenant_id: str
+    start: datetime
+    end: datetime
+    """First instant after the range."""
+    instrument_ids: Sequence[str] = ()
+    """Empty: all instruments of the tenant."""
+    cause: Cause = Cause.BACKFILL
+    """The reason a bar gets whose content changes."""
+
+
+@attrs.frozen(kw_only=True)
+class Recomputed:
+    """What a recompute covered, widened to whole bars of the coarsest interval."""
+
+    spans: Mapping[str, tuple[datetime, datetime]]
+    """Half-open, by the clock whose midnight begins a day."""
+
+
+class RangeRecompute(Protocol):
+    """
+    The bars of every interval in a range, from all stored ticks: what the domain makes of them, to the last digit.
+
+    Content, revision and lineage equal those of domain.gold.window and domain.gold.bar; state and reason follow what
+    is stored and sealed, as domain.gold.bar.settle says. The range is widened to whole bars of the coarsest interval,
+    since a coarser bar is folded from all of its finer ones; base bars are stored first and folded then. May be
+    repeated, and run beside live writers: of two revisions the higher stays.
+    """
+
+    def recompute(self, asked: BarRange) -> Recomputed:
+        """
+        Compute and store the bars of a range.
+
+        Raises:
+            StoreUnavailable: Some may be stored, some not; ask again.
+            ValueError: The range is empty or reversed.
+        """

@@ -1,0 +1,56 @@
+"""
+Real servers for tests: each started once, on free ports, when the first test asks for it; stopped with the session.
+
+Where one can't be started its tests are skipped with the command that would provide it; with CI=true they fail.
+"""
+
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from entrypoints.services.local import STARTERS
+from entrypoints.services.process import Running, ServiceMissing, stop
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="dataproc-tests-"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
+def _started(name: str) -> Running | ServiceMissing:
+    try:
+        server = STARTERS[name](_folder() / name)
+    except ServiceMissing as missing:
+        return missing
+    atexit.register(stop, server)
+    return server
+
+
+def service(name: str) -> Running:
+    """
+    A server that runs until the session ends.
+
+    Args:
+        name: kafka, clickhouse, postgres or redis.
+    """
+    found = _started(name)
+    if isinstance(found, Running):
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI=true needs {name}: {found}")
+    pytest.skip(f"{name} is not there: {found}")
+
+
+def settings_of(name: str) -> Mapping[str, str]:
+    """The environment variables by which programs find this server."""
+    return service(name).settings
