@@ -7,7 +7,7 @@ is rejected (the stage's dead letters, stored and announced like everything else
 without end, ever more slowly, and readiness says so) or the process stops (Fatal).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ import attrs
 from application import topics
 from application.outcome import Announce, Outcome, Store
 from application.ports.clock import Clock
-from application.ports.errors import NewerLogic, Retryable
+from application.ports.errors import NewerLogic, Retryable, RowsRefused
 from application.ports.event_log import Consumer, EventLog, Listener, Polled, Progress, TopicPartition
 from application.ports.journal import Journal
 from application.ports.logic_epoch import LogicEpoch
@@ -24,7 +24,7 @@ from application.ports.meter import Meter
 from application.ports.tables import Table
 from application.stage import Stage
 from domain.bronze.dead_letter import DeadLetters
-from domain.bronze.message_outcome import dead_letters
+from domain.bronze.message_outcome import dead_letters, of_refused_rows
 from domain.gold.bar import LOGIC_EPOCH
 
 DEAD_LETTERS = "dead_letters"
@@ -68,7 +68,9 @@ class Consume:
     stopping: Callable[[], bool] = lambda: False
     service_version: str = ""
     """Version of this program, for dead letters."""
-    trouble: str = attrs.field(init=False, default="")
+    before: Sequence[Callable[[], None]] = ()
+    """What must succeed before the group is joined: checks of schemas and topics."""
+    trouble: str = attrs.field(init=False, default="not started yet")
     """What keeps commits from advancing; empty while they can."""
     _consumer: Consumer | None = attrs.field(init=False, default=None)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
@@ -76,7 +78,9 @@ class Consume:
     _committed: dict[TopicPartition, Progress] = attrs.field(init=False, factory=dict)
 
     def start(self) -> None:
-        """Mark the logic epoch and join the group."""
+        """Wait until what must be there is, mark the logic epoch, and join the group."""
+        for check in self.before:
+            self._trying("starting", check)
         self._trying("marking the logic epoch", lambda: self.epoch.mark(LOGIC_EPOCH))
         listener = Listener(self._assigned, self.stage.revoked)
         self._consumer = self.log.subscribe(self.group, self.stage.consumes, listener)
@@ -137,14 +141,22 @@ class Consume:
         """Store each part before the next is asked for, since it reads back what this one stored."""
         part: Outcome | None = outcome
         while part:
-            for store in self._stores(part):
-                self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
-            yield part
+            refused = [letters for store in part.store if (letters := self._store(store))]
+            letters = DeadLetters.concat([*([part.refused] if part.refused else []), *refused])
+            if len(letters):
+                self._store(Store(DEAD_LETTERS, letters))
+            yield attrs.evolve(part, refused=letters if len(letters) else None)
             part = self._trying("deciding", part.then) if part.then else None
 
-    def _stores(self, part: Outcome) -> tuple[Store, ...]:
-        refused = (Store(DEAD_LETTERS, part.refused),) if part.refused else ()
-        return (*part.store, *refused)
+    def _store(self, store: Store) -> DeadLetters | None:
+        """Store rows; returns dead letters of those the table can never hold."""
+        try:
+            self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
+        except RowsRefused as error:
+            self.journal.error("rows that can't be stored became dead letters", table=store.table, error=str(error))
+            events, refusals = of_refused_rows(store.table, error.rows, error.reasons)
+            return dead_letters(events, refusals, self.stage.name, self.clock.now(), self.service_version)
+        return None
 
     def _announcements(self, part: Outcome) -> tuple[Announce, ...]:
         refused = (Announce(topics.dead_letters(self.stage.name), part.refused),) if part.refused else ()

@@ -65,7 +65,7 @@ class Batch(Generic[T]):
         Raises:
             SchemaMismatch: A column is missing, extra, of another type, or null where it may not be.
         """
-        if dict(frame.schema) != self.schema:
+        if [*frame.schema.items()] != [*self.schema.items()]:
             frame = self._conform(frame)
         for name in self.required:
             if frame[name].null_count():

@@ -66,6 +66,8 @@ class Reason(StrEnum):
     """A volume that is no number by the grammar, not finite, or too large."""
     BAD_TIMESTAMP = "BAD_TIMESTAMP"
     """A time that is missing, can't be read, doesn't exist, or is out of range."""
+    ROW_REFUSED = "ROW_REFUSED"
+    """A table can't hold the row."""
 
 
 class Declared(StrEnum):

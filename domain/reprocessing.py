@@ -71,11 +71,10 @@ def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
         Columns `series`, `start`, `end`, `cause` (the first request's reason).
     """
     length = timedelta(minutes=base.minutes)
-    asked = timedelta(minutes=1) * pl.col("interval").replace_strict(
-        _minutes(requests["interval"]), return_dtype=pl.Int64
-    )
+    asked = pl.duration(minutes=pl.col("minutes"))
     return (
-        requests.with_columns(
+        requests.with_columns(_minutes(requests["interval"]))
+        .with_columns(
             pl.datetime_ranges(
                 pl.col("interval_start").dt.truncate(f"{base.minutes}m"),
                 pl.col("interval_start") + asked,
@@ -89,5 +88,5 @@ def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
     )
 
 
-def _minutes(names: pl.Series) -> dict[str, int]:
-    return {name: Interval.parse(name).minutes for name in names.unique()}
+def _minutes(names: pl.Series) -> pl.Series:
+    return pl.Series("minutes", [Interval.parse(name).minutes for name in names], dtype=pl.Int64)

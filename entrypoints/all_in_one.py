@@ -5,19 +5,15 @@ Without arguments it runs on a feed of its own making and serves prices over HTT
 from files; with --once it stops when they are through; with --export it leaves every table as parquet.
 """
 
-import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
-import polars as pl
-import uvicorn
 from cyclopts import App, Parameter
 from rich.console import Console
 
@@ -25,15 +21,17 @@ from application.commands.load import LoadRaw
 from application.consume import Stopped
 from application.ports.raw_source import BadInput, Lines
 from application.queries.readiness import CheckReadiness
-from application.stages.normalize import OUTCOMES
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
 from entrypoints.admin.app import build_app
-from entrypoints.container import EXPORTED, Container
+from entrypoints.container import Container
 from entrypoints.environment import settings_or_exit
+from entrypoints.exporting import final_tables, outcomes, write
 from entrypoints.progress import Progress
 from entrypoints.refinery import Refinery
 from entrypoints.samples.stream import SampleFeed
+from entrypoints.serving import Stopping, address_of, listen, serve
+from entrypoints.settings import BadSettings
 from entrypoints.summary import refused_any, show, summary_of
 
 DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
@@ -99,7 +97,7 @@ def run(
     door = AllInOne(container, once=once, export=export, as_new=as_new, json=json, seconds=seconds)
     try:
         return door.load(input) if input else door.demo()
-    except BadInput as error:
+    except (BadInput, BadSettings) as error:
         return _refuse(str(error))
     except (DataprocError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
@@ -121,15 +119,14 @@ class AllInOne:
     as_new: bool
     json: bool
     seconds: float | None
-    _stopping: threading.Event = attrs.field(init=False, factory=threading.Event)
+    _stopping: Stopping = attrs.field(init=False, factory=Stopping)
     _refinery: Refinery = attrs.field(init=False)
-    _failure: BaseException | None = attrs.field(init=False, default=None)
     _began_s: float = attrs.field(init=False, factory=time.monotonic)
 
     def __attrs_post_init__(self) -> None:
         stages = (self.container.normalize, self.container.enrich, self.container.aggregate, self.container.project)
         loops = [
-            self.container.loop(stage=stage(), group=f"all-in-one-{stage().name}", stopping=self._stopping.is_set)
+            self.container.loop(stage=stage(), group=f"all-in-one-{stage().name}", stopping=self._stopping.asked.is_set)
             for stage in stages
         ]
         self._refinery = Refinery(loops, self.container.settings().max_batch_size)
@@ -138,7 +135,7 @@ class AllInOne:
         """Load files; then export, stop or go on serving."""
         source = self.container.raw_lines(paths)
         if self.once:
-            self._stop_on_signals()
+            self._stopping.on_signals()
             return self._loaded(source, paths)
         return self._serve(lambda: self._loaded(source, paths))
 
@@ -153,10 +150,10 @@ class AllInOne:
             for _ in load.batches(self.container.settings().max_batch_size):
                 self._refinery.keep_up()
                 progress.tell(load.read, "loading")
-                if self._stopping.is_set():
+                if self._stopping.asked.is_set():
                     return self._interrupted(load.read, paths)
-            self._refinery.drain(self._stopping.is_set)
-            if self._stopping.is_set():
+            self._refinery.drain(self._stopping.asked.is_set)
+            if self._stopping.asked.is_set():
                 return self._interrupted(load.read, paths)
             progress.tell(load.read, "finishing")
             self._refinery.finish()
@@ -164,27 +161,12 @@ class AllInOne:
 
     def _reported(self, load: LoadRaw) -> int:
         took_s = time.monotonic() - self._began_s
-        tables = self._tables()
+        tables = final_tables(self.container)
         summary = summary_of(self.container.normalize().counts, tables["silver_ticks"][0])
         if self.export:
-            self.container.write_folder()(self.export, tables, self._outcomes(load), summary)
+            write(self.container, self.export, tables, outcomes(self.container, load.ids), summary)
         self._tell(summary, {name: rows.height for name, (rows, _) in tables.items()}, took_s, load.skipped)
         return PARTLY if refused_any(summary) else DONE
-
-    def _tables(self) -> dict[str, tuple[pl.DataFrame, type]]:
-        held = self.container.tables()
-        names = [*EXPORTED, *(name for name in held.by_name if name.startswith("bars_"))]
-        return {name: (held.by_name[name].final(), held.by_name[name].batch.fact) for name in names}
-
-    def _outcomes(self, load: LoadRaw) -> pl.DataFrame:
-        outcomes: pl.DataFrame = self.container.tables().by_name[OUTCOMES].final()
-        ids = pl.DataFrame(
-            [(*where, id_) for where, id_ in load.ids.items()],
-            schema={"topic": pl.String, "partition": pl.Int32, "offset": pl.Int64, "id": pl.String},
-            orient="row",
-        )
-        named = outcomes.join(ids, on=["topic", "partition", "offset"], how="left")
-        return named.select("topic", "partition", "offset", "id", "outcome", "reason", "ticks", "rejected_rows")
 
     def _tell(self, summary: dict[str, Any], rows: dict[str, int], took_s: float, skipped: int) -> None:
         console = Console()
@@ -207,7 +189,7 @@ class AllInOne:
 
     def _sample(self) -> int:
         feed = SampleFeed.since(datetime.now(UTC) - HISTORY)
-        load = LoadRaw(_Sample(feed, self._stopping), self.container.log())
+        load = LoadRaw(_Sample(feed, self._stopping.asked), self.container.log())
         self._refinery.start()
         with Progress(silent=self.json) as progress:
             for _ in load.batches(self.container.settings().max_batch_size):
@@ -215,59 +197,29 @@ class AllInOne:
                 progress.tell(load.read, "sample feed")
         return DONE
 
-    def _pump(self, work: Any) -> None:
+    def _pump(self, work: Callable[[], int]) -> None:
         """Do the work, then let time pass for the stages until somebody stops it."""
         try:
             work()
-            while not self._stopping.is_set():
+            while not self._stopping.asked.is_set():
                 if not self._refinery.turn():
-                    self._stopping.wait(self.container.settings().linger_s)
+                    self._stopping.asked.wait(self.container.settings().linger_s)
         except Stopped:
             return
-        except (DataprocError, OSError) as error:
-            self._failure = error
-        finally:
-            self._stopping.set()
 
-    def _serve(self, work: Any) -> int:
+    def _serve(self, work: Callable[[], int]) -> int:
         """Answer over HTTP while the work is done by a thread of its own."""
         settings = self.container.settings()
-        listening = _listen(settings.host, settings.port)
-        server = uvicorn.Server(_config(self._app()))
-        pump = threading.Thread(target=self._pump, args=(work,), name="stages")
-        watch = threading.Thread(target=self._watch, args=(server,), name="watch", daemon=True)
-        self._stop_on_signals()
-        _welcome(listening)
-        pump.start()
-        watch.start()
-        try:
-            server.run(sockets=[listening])
-        finally:
-            self._stopping.set()
-            pump.join()
-        if self._failure:
-            raise self._failure
+        listening = listen(settings.host, settings.port)
+        _welcome(address_of(listening))
+        serve(self._app(), listening, lambda: self._pump(work), self._stopping, self.seconds)
         return DONE
 
-    def _watch(self, server: uvicorn.Server) -> None:
-        """Stop serving when the stages have stopped, or the time is up."""
-        self._stopping.wait(self.seconds)
-        server.should_exit = True
-
     def _app(self) -> Any:
-        ready = CheckReadiness({"stages": lambda: not self._refinery.trouble and self._failure is None})
+        ready = CheckReadiness({"stages": lambda: not self._refinery.trouble})
         return build_app(
             self.container.latest_prices(), self.container.bars(), ready, self.container.meter().exposition
         )
-
-    def _stop_on_signals(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-
-    def _stop(self, number: int, _: object) -> None:
-        """Stop after the batch at hand; the second time, at once."""
-        self._stopping.set()
-        signal.signal(number, signal.SIG_DFL)
 
 
 @attrs.frozen
@@ -296,37 +248,8 @@ class _Sample:
         return Lines(events, {}, ["the sample feed"] * len(due), [False] * len(due))
 
 
-def _config(http: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        http,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=10,
-        limit_concurrency=100,
-        h11_max_incomplete_event_size=16 * 1024,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, so that a port in use is told before anything starts; 0 takes a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise BadInput(
-            f"can't listen on {host}:{port}: {error}; set DATA_PROC_PORT to another port, 0 takes a free one"
-        ) from error
-    return listening
-
-
-def _welcome(listening: socket.socket) -> None:
-    host, port = listening.getsockname()[:2]
-    at = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _welcome(at: str) -> None:
+    """Say where to look."""
     for line in (
         f"serving on {at}",
         f"  latest prices  {at}/v1/latest",

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -30,11 +32,13 @@ from adapters.telemetry.logs import configure, logger
 from adapters.telemetry.meter import PrometheusMeter
 from adapters.wire.events import EventCodec
 from application import topics
+from application.commands.replay import ReplayRaw
+from application.commands.topics import CreateTopics, RequireTopics
 from application.consume import DEAD_LETTERS, Consume, Pace
 from application.pipeline import STAGES
 from application.ports.bar_table import BarTable
-from application.ports.tables import Table
 from application.queries.bars import FindBars
+from application.queries.lag import ReadLag
 from application.queries.latest_price import FindLatestPrice
 from application.stages.aggregate import SEALS, AggregateBars, Patience, bar_table
 from application.stages.enrich import TABLE as ENRICHED_TICKS
@@ -68,29 +72,106 @@ def service_version() -> str:
         return "0.1.0"
 
 
+class Profile(StrEnum):
+    """Where the refinery keeps what it knows. Source: design.md §6."""
+
+    MEMORY = "memory"
+    """All in process: demo, tests, one-off loads."""
+    EMBEDDED = "embedded"
+    """Files of one machine: SQLite, and the ClickHouse engine in process."""
+    DISTRIBUTED = "distributed"
+    """Servers: Kafka, ClickHouse, PostgreSQL, Redis."""
+
+
 @attrs.frozen
-class MemoryTables:
-    """All tables of one process, by the names that stages and exports use."""
+class Tables:
+    """All tables, by the names that stages and exports use."""
 
     by_name: Mapping[str, Any]
     bars: Mapping[str, BarTable]
     """By interval name."""
 
     @classmethod
-    def of(cls, intervals: BarIntervals) -> "MemoryTables":
-        """Empty tables for these intervals."""
-        bars = {interval.name: MemoryBarTable(interval.name) for interval in intervals.all}
-        tables: dict[str, Table] = {
-            SILVER_TICKS: MemoryTickTable(),
-            ENRICHED_TICKS: MemoryEnrichedTable(),
-            **{bar_table(name): table for name, table in bars.items()},
-            SEALS: MemorySealTable(),
-            SERVED_LATEST: MemoryLatestTable(),
-            CACHE: MemoryPriceCache(),
-            DEAD_LETTERS: MemoryDeadLetterTable(),
-            OUTCOMES: MemoryOutcomeTable(),
-        }
-        return cls(tables, bars)
+    def of(cls, tables: Mapping[str, Any], bars: Mapping[str, Any], cache: Any) -> "Tables":
+        """These tables, the bars of each interval, and the cache, whose upsert is the compare-and-set."""
+        named = {bar_table(interval): table for interval, table in bars.items()}
+        return cls({**tables, **named, CACHE: cache}, bars)
+
+
+def _memory_tables(intervals: BarIntervals, cache: Any) -> Tables:
+    tables = {
+        SILVER_TICKS: MemoryTickTable(),
+        ENRICHED_TICKS: MemoryEnrichedTable(),
+        SEALS: MemorySealTable(),
+        SERVED_LATEST: MemoryLatestTable(),
+        DEAD_LETTERS: MemoryDeadLetterTable(),
+        OUTCOMES: MemoryOutcomeTable(),
+    }
+    return Tables.of(tables, {interval.name: MemoryBarTable(interval.name) for interval in intervals.all}, cache)
+
+
+def _clickhouse_tables(intervals: BarIntervals, client: Any, cache: Any) -> Tables:
+    # Imported here and below where they are used: the memory profile needs no server's client, and they cost a second.
+    from adapters.clickhouse.bar_table import ClickHouseBarTable
+    from adapters.clickhouse.dead_letter_table import ClickHouseDeadLetterTable
+    from adapters.clickhouse.enriched_table import ClickHouseEnrichedTable
+    from adapters.clickhouse.latest_table import ClickHouseLatestTable
+    from adapters.clickhouse.outcome_table import ClickHouseOutcomeTable
+    from adapters.clickhouse.seal_table import ClickHouseSealTable
+    from adapters.clickhouse.tick_table import ClickHouseTickTable
+
+    tables = {
+        SILVER_TICKS: ClickHouseTickTable(client),
+        ENRICHED_TICKS: ClickHouseEnrichedTable(client),
+        SEALS: ClickHouseSealTable(client),
+        SERVED_LATEST: ClickHouseLatestTable(client),
+        DEAD_LETTERS: ClickHouseDeadLetterTable(client),
+        OUTCOMES: ClickHouseOutcomeTable(client),
+    }
+    bars = {interval.name: ClickHouseBarTable(client, interval.name) for interval in intervals.all}
+    return Tables.of(tables, bars, cache)
+
+
+def _clickhouse(url: str) -> Any:
+    from adapters.clickhouse.connecting import connect
+
+    return connect(url)
+
+
+def _clickhouse_epoch(client: Any) -> Any:
+    from adapters.clickhouse.logic_epoch import ClickHouseLogicEpoch
+
+    return ClickHouseLogicEpoch(client)
+
+
+def _migrator(client: Any, intervals: BarIntervals) -> Any:
+    from adapters.clickhouse.migrator import ClickHouseMigrator
+
+    return ClickHouseMigrator(client, [interval.name for interval in intervals.all])
+
+
+def _kafka_access(settings: Settings) -> Any:
+    from adapters.kafka.access import KafkaAccess
+
+    return KafkaAccess(bootstrap=settings.kafka_bootstrap, env=settings.env)
+
+
+def _kafka_log(access: Any, codec: EventCodec) -> Any:
+    from adapters.kafka.event_log import KafkaEventLog
+
+    return KafkaEventLog(access, codec, topics.partitions)
+
+
+def _kafka_topics(access: Any) -> Any:
+    from adapters.kafka.topics import KafkaTopics
+
+    return KafkaTopics(access)
+
+
+def _kafka_feed(access: Any) -> Any:
+    from adapters.kafka.raw_feed import KafkaRawFeed
+
+    return KafkaRawFeed(access)
 
 
 def _through_wire(codec: EventCodec) -> Any:
@@ -131,20 +212,40 @@ def _patience(settings: Settings) -> Patience:
 
 
 class Container(containers.DeclarativeContainer):
-    """The memory profile: one process, nothing outside it."""
+    """One program; the profile decides what stands behind its ports."""
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    profile = providers.Object(Profile.MEMORY.value)
+    data_dir: providers.Provider[Path | None] = providers.Object(None)
+    """Where the embedded profile keeps its files."""
     record_outcomes = providers.Object(False)
 
     clock = providers.Singleton(SystemClock)
     meter = providers.Singleton(PrometheusMeter)
     journal = providers.Singleton(logger, "dataproc")
     intervals = providers.Singleton(BarIntervals.parse, settings.provided.bar_intervals)
-    tables = providers.Singleton(MemoryTables.of, intervals)
+    clickhouse = providers.Singleton(_clickhouse, settings.provided.clickhouse_url)
+    migrator = providers.Singleton(_migrator, clickhouse, intervals)
+    kafka_access = providers.Singleton(_kafka_access, settings)
+    kafka_topics = providers.Singleton(_kafka_topics, kafka_access)
+    cache = providers.Singleton(MemoryPriceCache)
+    tables = providers.Selector(
+        profile,
+        memory=providers.Singleton(_memory_tables, intervals, cache),
+        distributed=providers.Singleton(_clickhouse_tables, intervals, clickhouse, cache),
+    )
     policies = providers.Singleton(MemoryPolicies.from_files)
     codec = providers.Singleton(_codec, intervals)
-    log = providers.Singleton(_log, settings, codec)
-    epoch = providers.Singleton(MemoryLogicEpoch)
+    log = providers.Selector(
+        profile,
+        memory=providers.Singleton(_log, settings, codec),
+        distributed=providers.Singleton(_kafka_log, kafka_access, codec),
+    )
+    epoch = providers.Selector(
+        profile,
+        memory=providers.Singleton(MemoryLogicEpoch),
+        distributed=providers.Singleton(_clickhouse_epoch, clickhouse),
+    )
     pace = providers.Singleton(Pace, batch=settings.provided.max_batch_size, linger_s=settings.provided.linger_s)
 
     normalize = providers.Singleton(
@@ -188,7 +289,12 @@ class Container(containers.DeclarativeContainer):
         meter=meter,
         journal=journal,
         pace=pace,
+        service_version=providers.Callable(service_version),
     )
+    required_topics = providers.Singleton(RequireTopics, kafka_topics, settings.provided.bar_intervals)
+    create_topics = providers.Factory(CreateTopics, kafka_topics, settings.provided.bar_intervals)
+    read_lag = providers.Factory(ReadLag, log, STAGES, settings.provided.group_of)
+    replay = providers.Factory(ReplayRaw, feed=providers.Singleton(_kafka_feed, kafka_access), clock=clock)
 
     latest_prices = providers.Singleton(
         FindLatestPrice, tables.provided.by_name[SERVED_LATEST], tables.provided.by_name[CACHE]

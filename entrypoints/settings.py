@@ -153,7 +153,9 @@ class Settings:
         "postgresql://postgres/dataproc", address("postgres", "postgresql", "sqlite"), "Reference data.", secret=True
     )
     redis_url: str = setting("redis://redis:6379/0", address("redis", "rediss", "unix"), "Cache.", secret=True)
-    consumer_group: str = setting("norm-svc-1", text, "Name by which consumers share partitions.")
+    consumer_group: str = setting(
+        "dataproc", text, "Begins the names of the groups by which processes of one stage share partitions."
+    )
 
     max_batch_size: int = setting(20_000, whole(1, 1_000_000), "Most records a poll returns.")
     linger_s: float = setting(0.05, seconds(0, 60), "Longest wait for a first record, in seconds.")
@@ -188,6 +190,10 @@ class Settings:
     projection_refresh_interval: float = setting(
         10, seconds(0.1, 86_400), "Seconds between background sweeps of projections."
     )
+
+    def group_of(self, stage: str) -> str:
+        """The consumer group of a stage, by its name."""
+        return f"{self.consumer_group}-{stage}"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -23,6 +23,8 @@ from tests.performing import StandingClock, Tally
 from tests.steps.enriching import enriched_batch
 
 GROUP = "aggregation"
+ASKING = frozenset({"poll", "read", "mark", "highest"})
+"""Effects that change nothing outside, or nothing that could be half done: they fail before they happen only."""
 QUICK = Patience(provisional_every_s=0.0, lateness_s={"trades": 600, "slow": 3600}, idle_s={"trades": 900})
 """Touched windows are told of at every turn; `trades` wait ten minutes and fall idle after fifteen, `slow` waits an hour."""
 
@@ -62,7 +64,7 @@ class Scripted:
         effect = self.effects[name]
         self.script.strike(effect)
         result = method(*args, **named)
-        if effect not in {"poll", "read"}:
+        if effect not in ASKING:
             self.script.strike(f"{effect} done")
         return result
 

@@ -123,7 +123,7 @@ class NativeClient:
             client_name="dataproc",
             settings={"server_side_params": True},
         )
-        client.connection.force_connect()
+        client.connection.connect()
         if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
             raise QueryFailed(
                 "the server is older than 22.8 and can't bind parameters; upgrade it, or use its HTTP port"

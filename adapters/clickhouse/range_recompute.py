@@ -69,7 +69,7 @@ class ClickHouseRangeRecompute:
             **group.parameters,
         }
         for statement in self._statements(group):
-            self.client.command(f"{statement} {READING}, {bar_sql.EXACT_DAYS}", parameters, group.keys)
+            self.client.command(f"{statement} {READING}, {bar_sql.SETTINGS}", parameters, group.keys)
 
     def _statements(self, group: _Group) -> Iterator[str]:
         """Base bars first; every coarser one is folded from what was stored just before."""

@@ -24,7 +24,7 @@ def write_folder(
         folder: Where to; its parents are made.
         tables: By name: the final rows of a table and the fact they declare.
         outcomes: One row a raw message.
-        summary: What is written as summary.json.
+        summary: What is written as summary.json; None where nobody counted.
 
     Raises:
         OSError: The folder can't be written; what stood there before still stands.
@@ -35,7 +35,8 @@ def write_folder(
     for name, (rows, fact) in tables.items():
         to_stored(rows, fact).write_parquet(aside / f"{name}.parquet")
     outcomes.write_parquet(aside / "outcomes.parquet")
-    (aside / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if summary is not None:
+        (aside / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     _put_in_place(aside, folder)
 
 

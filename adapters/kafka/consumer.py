@@ -1,10 +1,10 @@
 """
 One member of a consumer group.
 
-Kafka tells of assignments from within a callback. What happens there is only noted: new partitions are taken paused,
-lost ones are let go at once. The next poll tells the listener, and only then do new partitions begin to flow, from the
-offset that the group committed. So a listener that fails is simply told again, and whatever was polled earlier is
-performed, or left out of the commit, before its stage hears that a partition is gone.
+Kafka tells of assignments from within a callback. There new partitions are placed at the offset their group committed,
+lost ones are let go at once, and both are noted; the next poll tells the listener. What new partitions bring before it
+knows of them waits. So a listener that fails is simply told again, and whatever was polled earlier is performed, or left
+out of the commit, before its stage hears that a partition is gone.
 
 While a failed call is tried again nothing is polled; `stay` then pauses every partition and lets Kafka's callbacks
 through, so that the member keeps its place and its memory does not grow.
@@ -24,7 +24,7 @@ from adapters.kafka.access import KafkaAccess
 from adapters.kafka.producing import LARGEST_RECORD
 from adapters.kafka.refusals import OUTSIDE_THE_LOG, refusal
 from adapters.wire.events import EventCodec, ReadEvents
-from application.ports.errors import Fatal, LogUnavailable
+from application.ports.errors import Fatal, LogUnavailable, PortError, WrongTopics
 from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition, Unreadable
 from domain.bronze.raw_event import RawEvents, Refusals
 
@@ -102,10 +102,12 @@ class KafkaConsumer:
     _consumer: Consumer = attrs.field(init=False)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     """Of the partitions the listener was told of and that are still owned: the offset after the last record returned."""
-    _new: dict[TopicPartition, None] = attrs.field(init=False, factory=dict)
-    """Owned, paused, and the listener does not know yet."""
+    _new: dict[TopicPartition, int | None] = attrs.field(init=False, factory=dict)
+    """Owned, and the listener does not know yet, with the committed offset."""
     _gone: dict[TopicPartition, None] = attrs.field(init=False, factory=dict)
     """No longer owned, and the listener does not know yet."""
+    _unplaced: PortError | None = attrs.field(init=False, default=None)
+    """Why the offsets of some new partitions could not be read."""
     _held: bool = attrs.field(init=False, default=False)
     _waiting: list[Taken] = attrs.field(init=False, factory=list)
     """Records taken from Kafka and not returned yet: what came during a stay, or before a poll failed."""
@@ -116,11 +118,14 @@ class KafkaConsumer:
         config = {**self.access.config(), **self.membership.config(self.group), "error_cb": self._troubled}
         try:
             self._consumer = Consumer(config)
-            self._consumer.subscribe(
-                list(self.topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
-            )
+            self._subscribe()
         except KafkaException as error:
             raise refusal(error.args[0], f"joining group {self.group}") from error
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            list(self.topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
 
     def poll(self, max_records: int, timeout_s: float) -> Polled:
         """Return what is there, at most `max_records` and the byte budget, waiting for the first record."""
@@ -130,10 +135,12 @@ class KafkaConsumer:
             self._gather(max_records, timeout_s)
         except KafkaException as error:
             raise refusal(error.args[0], f"polling as group {self.group}") from error
-        messages, self._waiting = self._waiting, []
-        if not messages:
+        messages = [message for message in self._waiting if _place(message) not in self._new]
+        self._waiting = [message for message in self._waiting if _place(message) in self._new]
+        polled = self._polled(messages)
+        if not len(polled):
             self._refuse_if_away()
-        return self._polled(messages)
+        return polled
 
     def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
         """Make these the offsets from which the group resumes, with how far it has really come beside them."""
@@ -172,14 +179,20 @@ class KafkaConsumer:
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[KafkaPlace]) -> None:
-        """Take partitions paused, at an offset nothing is read from: where to begin is decided when they are told of."""
-        held = [KafkaPlace(place.topic, place.partition, 0) for place in partitions]
+        """Place partitions where the group resumes; one it never committed, at its beginning."""
+        places = [KafkaPlace(place.topic, place.partition) for place in partitions]
+        try:
+            found = {_where(place): place.offset for place in marks.committed(consumer, places, self.group)}
+        except PortError as error:
+            self._unplaced = error
+            found = {}
+        committed = {where: found.get(where, -1) for where in map(_where, places)}
+        placed = [KafkaPlace(*attrs.astuple(where), _begin(offset)) for where, offset in committed.items()]
         if self.membership.protocol == "consumer":
-            consumer.incremental_assign(held)
+            consumer.incremental_assign(placed)
         else:
-            consumer.assign(held)
-        consumer.pause(held)
-        self._new.update(dict.fromkeys(map(_where, partitions)))
+            consumer.assign(placed)
+        self._new.update({where: offset if offset >= 0 else None for where, offset in committed.items()})
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPlace]) -> None:
         """Let partitions go; the listener is told only of those it knows."""
@@ -194,32 +207,31 @@ class KafkaConsumer:
         self._trouble = error
 
     def _resume(self) -> None:
-        """After a stay: let everything flow again that the listener knows."""
+        """After a stay: let everything flow again."""
         if not self._held:
             return
-        known = self._positions.keys() & set(map(_where, self._consumer.assignment()))
-        self._consumer.resume([KafkaPlace(where.topic, where.partition) for where in known])
+        self._consumer.resume(self._consumer.assignment())
         self._held = False
 
     def _settle(self) -> None:
-        """Tell the listener what changed, and let new partitions flow from where the group resumes."""
+        """Tell the listener what changed."""
+        if self._unplaced:
+            self._join_anew()
         if self._gone:
             self.listener.revoked(sorted(self._gone))
             self._gone.clear()
         if self._new:
-            self._take_over(sorted(self._new))
+            self.listener.assigned({where: self._new[where] for where in sorted(self._new)})
+            self._positions.update({where: offset or 0 for where, offset in self._new.items()})
+            self._new.clear()
 
-    def _take_over(self, wanted: Sequence[TopicPartition]) -> None:
-        places = [KafkaPlace(where.topic, where.partition) for where in wanted]
-        found = marks.committed(self._consumer, places, self.group)
-        committed = {_where(place): place.offset if place.offset >= 0 else None for place in found}
-        for where, offset in committed.items():
-            begin = OFFSET_BEGINNING if offset is None else offset
-            self._consumer.seek(KafkaPlace(where.topic, where.partition, begin))
-        self.listener.assigned(committed)
-        self._consumer.resume(places)
-        self._positions.update({where: offset or 0 for where, offset in committed.items()})
-        self._new.clear()
+    def _join_anew(self) -> None:
+        """Partitions whose offsets could not be read are given back: nothing of them may be polled."""
+        error, self._unplaced = self._unplaced, None
+        self._consumer.unsubscribe()
+        self._subscribe()
+        if error:
+            raise error
 
     def _gather(self, max_records: int, timeout_s: float) -> None:
         waiting = self._waiting
@@ -281,7 +293,7 @@ class KafkaConsumer:
         where = _place(message)
         at = self._positions.get(where) if error.code() in OUTSIDE_THE_LOG else message.offset()
         said = refusal(error, f"polling {where.topic}/{where.partition}/{at} as group {self.group}")
-        if isinstance(said, Fatal):
+        if isinstance(said, Fatal) and not isinstance(said, WrongTopics):
             raise said
         self._trouble = error
 
@@ -290,14 +302,19 @@ class KafkaConsumer:
         if self._trouble is None:
             return
         said = refusal(self._trouble, f"polling as group {self.group}")
-        if isinstance(said, Fatal) or self._trouble.fatal():
+        if isinstance(said, Fatal) and not isinstance(said, WrongTopics):
             raise said
-        if self._trouble.code() in BROKERS_AWAY:
-            try:
-                self._consumer.list_topics(self.topics[0], 1.0)
-            except KafkaException as error:
-                raise LogUnavailable(f"no broker answers at {self.access.bootstrap}") from error
+        if isinstance(said, WrongTopics) or self._trouble.code() in BROKERS_AWAY:
+            self._refuse_missing(said)
         self._trouble = None
+
+    def _refuse_missing(self, said: PortError) -> None:
+        try:
+            known = self._consumer.list_topics(timeout=1.0).topics
+        except KafkaException as error:
+            raise LogUnavailable(f"no broker answers at {self.access.bootstrap}") from error
+        if not set(self.topics) <= known.keys():
+            raise said
 
     def _typed(
         self, topic: str, parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]
@@ -315,6 +332,10 @@ class KafkaConsumer:
 
 def _where(place: KafkaPlace) -> TopicPartition:
     return TopicPartition(place.topic, place.partition)
+
+
+def _begin(committed: int) -> int:
+    return committed if committed >= 0 else OFFSET_BEGINNING
 
 
 def _place(message: Taken) -> TopicPartition:

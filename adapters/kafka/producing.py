@@ -57,9 +57,12 @@ class Appender:
 
     def _refuse_failure(self, topic: str) -> None:
         failure = self._failure
-        if failure:
-            self._replace()
-            raise refusal(failure, f"publishing on {topic}")
+        if failure is None:
+            return
+        self._replace()
+        said = refusal(failure, f"publishing on {topic}")
+        # What ends an idempotent producer is over with the next one: everything is appended again.
+        raise LogUnavailable(str(said)) if failure.fatal() else said
 
     def close(self) -> None:
         """Let the producer go. Everything appended is durable already."""
@@ -95,6 +98,7 @@ class Appender:
                         acks="all",
                         linger_ms=5,
                         compression_type="lz4",
+                        topic_metadata_propagation_max_ms=10_000,
                         delivery_timeout_ms=round(self.delivered_within_s * 1000),
                         message_max_bytes=LARGEST_RECORD,
                         queue_buffering_max_messages=500_000,

@@ -21,6 +21,7 @@ NO_SUCH_TOPIC = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._NOENT,  # noqa: SLF001  (a question about partitions without a leader)
     }
 )
 OUTSIDE_THE_LOG = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
@@ -49,7 +50,7 @@ def refusal(error: KafkaError, doing: str) -> PortError:
     Returns:
         One of the Fatal kinds where trying again can't help; else LogUnavailable.
     """
-    code, said = error.code(), f"{doing}: {error.str()} ({error.name()})"
+    code, said = _cause(error), f"{doing}: {error.str()} ({error.name()})"
     if code in {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}:
         return Denied(f"{said}; another process uses the same instance id: give each its own, or stop the other")
     if code in DENIED:
@@ -60,4 +61,12 @@ def refusal(error: KafkaError, doing: str) -> PortError:
         return OffsetLost(f"{said}; what lay there is gone or was never written: see the how-to on a lost offset")
     if code in HOPELESS:
         return Fatal(said)
-    return LogUnavailable(said)
+    return Fatal(said) if error.fatal() or code == KafkaError._FATAL else LogUnavailable(said)  # noqa: SLF001
+
+
+def _cause(error: KafkaError) -> int:
+    """The code of an error; where librdkafka only says that all is over, the one its text tells of."""
+    if error.code() != KafkaError._FATAL:  # noqa: SLF001
+        return error.code()
+    told = (code for code in sorted(DENIED) if KafkaError(code).str() in error.str())
+    return next(told, error.code())

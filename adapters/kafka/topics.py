@@ -1,6 +1,7 @@
 """Topics of a cluster: what there is, what is missing, and creating it."""
 
 from collections.abc import Sequence
+from time import monotonic, sleep
 
 import attrs
 from confluent_kafka import KafkaError, KafkaException
@@ -9,6 +10,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from adapters.kafka.access import ANSWER_WITHIN_S, KafkaAccess
 from adapters.kafka.refusals import refusal
+from application.ports.errors import LogUnavailable
 from application.ports.topics import TopicPlan
 
 
@@ -49,7 +51,16 @@ class KafkaTopics:
                     raise refusal(error.args[0], f"creating {name}") from error
             else:
                 made.append(name)
+        self._wait_until_seen(made)
         return made
+
+    def _wait_until_seen(self, names: Sequence[str]) -> None:
+        """A topic that was created is known to every broker only a moment later."""
+        until = monotonic() + ANSWER_WITHIN_S
+        while not set(names) <= self.partitions().keys():
+            if monotonic() > until:
+                raise LogUnavailable(f"the brokers do not know the topics they created: {', '.join(names)}")
+            sleep(0.05)
 
     def _administrator(self) -> AdminClient:
         if self._admin is None:

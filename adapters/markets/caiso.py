@@ -9,18 +9,27 @@ Source: contracts.md §1, variant A; conventions.md §1.2.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import attrs
 import polars as pl
 
-from adapters.markets.columns import FastColumns, filled, is_no_name, portions
+from adapters.markets.columns import FastColumns, filled, is_no_name, read_sure
 from adapters.markets.reading import FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
-from adapters.markets.wrapper import contradicts, differs, message_type, raw_text, same_number, sequence_text, text_in
+from adapters.markets.wrapper import (
+    contradicts,
+    message_type,
+    raw_text,
+    read_wrapped,
+    refuse_contradictions,
+    same_number,
+    sequence_text,
+)
 from adapters.wire.exact_json import Members, is_integer, name_of, read_text, text_of
 from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
-from adapters.wire.typed_json import COUNT, TEXT, UNSURE, Unsure, list_of, reader_of, record
+from adapters.wire.typed_json import COUNT, TEXT, Unsure, list_of, reader_of, record
 from adapters.wire.unreadable import Unreadable
 from domain.bronze.raw_event import RawPrice, Refusal
 from domain.errors import Reason
@@ -50,41 +59,43 @@ SUMMARIES: Mapping[str, str] = {
 }
 """LMP_TYPE by the name the metadata gives its value."""
 
+PLACE = ("NODE", "MARKET_RUN_ID", "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT")
+"""What a price is for, as rows state it: fields of Place."""
 ROW: Mapping[str, Any] = dict.fromkeys(
     (
-        "NODE",
-        "MARKET_RUN_ID",
         "INTERVALSTARTTIME_GMT",
         "INTERVALENDTIME_GMT",
-        "LMP_TYPE",
-        *VALUE_COLUMNS,
         "OPR_DT",
         "OPR_HR",
         "OPR_INTERVAL",
-        "NODE_ID",
         "NODE_ID_XML",
+        "NODE_ID",
+        "NODE",
+        "MARKET_RUN_ID",
+        "LMP_TYPE",
         "XML_DATA_ITEM",
         "PNODE_RESMRID",
         "GRP_TYPE",
         "POS",
+        *VALUE_COLUMNS,
         "GROUP",
     ),
     TEXT,
 )
 METADATA: Mapping[str, Any] = dict.fromkeys(
     (
-        *SUMMARIES,
-        "delivery_location",
-        "timestamp",
-        "delivery_date",
-        "delivery_hour",
+        "timezone",
         "currency",
         "unit",
         "price_unit",
-        "timezone",
         "data_type",
-        "market_id",
+        "delivery_date",
+        "delivery_hour",
+        *SUMMARIES,
+        "timestamp",
         "transformation_timestamp",
+        "delivery_location",
+        "market_id",
     ),
     TEXT,
 )
@@ -165,33 +176,25 @@ class CaisoRows:
 
     def read_fast(self, values: Values, events: Sequence[int]) -> FastReading:
         """Read many messages, leaving out those it is not sure of, and all that speak of several points."""
-        unsure: list[int] = []
         taken = FastColumns(_TAKEN)
-        decode, decode_rows = self._decode, self._decode_rows
-        for portion in portions(events):
-            rows: list[Any] = []
-            for event in portion:
-                try:
-                    message = decode(values[event])  # type: ignore[arg-type]
-                    payload = message.payload
-                    components = _one_point(decode_rows(text_in(payload)), payload.metadata)
-                except UNSURE:
-                    unsure.append(event)
-                    continue
-                rows += (event, message.event_id, message.trace_id, message.tenant_id)
-                rows += (
-                    payload.source_system or message.producer,
-                    message.ingested_at,
-                    payload.market,
-                    payload.sequence,
-                )
-                rows += components
-            if rows:
-                taken.take(rows)
+        unsure = read_sure(events, lambda portion: taken.take(self._columns(values, portion)))
         if not taken:
             return FastReading(prices=(), unsure=unsure)
         frame, dropped = _prices(taken)
         return FastReading(prices=[frame], unsure=sorted(unsure + dropped))
+
+    def _columns(self, values: Values, events: Sequence[int]) -> Sequence[Sequence[Any]]:
+        wrapped = read_wrapped(self._decode, values, events)
+        points = _single_points(self._decode_rows(wrapped.texts))
+        node, _, _, end, price, energy, congestion, loss, _ = points
+        summaries = wrapped.metadata
+        refuse_contradictions([summary.delivery_location for summary in summaries], node)
+        refuse_contradictions([summary.timestamp for summary in summaries], end)
+        refuse_contradictions([summary.price for summary in summaries], price)
+        refuse_contradictions([summary.clearing_price for summary in summaries], energy)
+        refuse_contradictions([summary.congestion_price for summary in summaries], congestion)
+        refuse_contradictions([summary.loss_price for summary in summaries], loss)
+        return (*wrapped.envelope, wrapped.market, wrapped.sequence, *points)
 
 
 _TAKEN: Mapping[str, Any] = {
@@ -225,44 +228,44 @@ def _message_type(strict: bool) -> Any:
     return message_type(MARKET, record("caiso_metadata", METADATA, strict=strict), strict=strict)
 
 
-def _one_point(rows: Sequence[Any], summary: Any) -> tuple[str | None, ...]:
+def _single_points(messages: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """
-    Join the rows of one point.
+    Join the rows of each message, which must be of one point.
 
     Returns:
-        Node, run, start, end and the values, in the order of `COLUMNS`.
+        Columns, one row a message: node, run, start, end and the values, in the order of `COLUMNS`.
 
     Raises:
-        Unsure: The rows are of several points, or something asks for a closer look.
+        Unsure: The rows of one are of several points, or something asks for a closer look.
     """
-    if not rows:
+    kinds = [tuple([row.LMP_TYPE for row in rows]) for rows in messages]
+    orders = set(kinds)
+    if len(orders) == 1:
+        return _joined(messages, kinds[0])
+    points: list[tuple[Any, ...]] = [()] * len(messages)
+    for order in orders:
+        places = [place for place, found in enumerate(kinds) if found == order]
+        joined = _joined([messages[place] for place in places], order)
+        for place, point in zip(places, zip(*joined, strict=True), strict=True):
+            points[place] = point
+    return list(zip(*points, strict=True))
+
+
+def _joined(messages: Sequence[Sequence[Any]], kinds: tuple[str | None, ...]) -> Sequence[Sequence[Any]]:
+    """As `_single_points`, of messages whose rows are of these kinds, in this order."""
+    if PRICE not in kinds or len(set(kinds)) < len(kinds):
         raise Unsure
-    first = rows[0]
-    node, run, start, end = first.NODE, first.MARKET_RUN_ID, first.INTERVALSTARTTIME_GMT, first.INTERVALENDTIME_GMT
-    values = {}
-    for row in rows:
-        if (
-            node != row.NODE
-            or start != row.INTERVALSTARTTIME_GMT
-            or end != row.INTERVALENDTIME_GMT
-            or run != row.MARKET_RUN_ID
-        ):
-            raise Unsure
-        values[row.LMP_TYPE] = row.MW or row.VALUE or row.PRC
-    price, value = values.get(PRICE), values.get
-    if price is None or len(values) != len(rows) or not all(values.values()):
+    width, rows = len(kinds), list(chain.from_iterable(messages))
+    starts, ends = [row.INTERVALSTARTTIME_GMT for row in rows], [row.INTERVALENDTIME_GMT for row in rows]
+    place = [row.NODE for row in rows], [row.MARKET_RUN_ID for row in rows], starts, ends
+    if any(column[at::width] != column[::width] for column in place for at in range(1, width)):
         raise Unsure
-    energy, congestion, loss = value("MCE"), value("MCC"), value("MCL")
-    if summary is not None and (
-        summary.delivery_location != node
-        or summary.timestamp != end
-        or differs(summary.price, price)
-        or differs(summary.clearing_price, energy)
-        or differs(summary.congestion_price, congestion)
-        or differs(summary.loss_price, loss)
-    ):
+    values = [row.MW or row.VALUE or row.PRC for row in rows]
+    if not all(values):
         raise Unsure
-    return node, run, start, end, price, energy, congestion, loss, value("MGHG")
+    given = {kind: values[at::width] for at, kind in enumerate(kinds)}
+    nothing = [None] * len(messages)
+    return [*(column[::width] for column in place), *(given.get(kind, nothing) for kind in COLUMNS)]
 
 
 def _points(rows: Any) -> list[Point]:
@@ -273,7 +276,7 @@ def _points(rows: Any) -> list[Point]:
         if not isinstance(row, dict):
             points[position] = Point(Place(None, None, None, None))
             continue
-        place = Place(*(_hashable(row.get(column)) for column in list(ROW)[:4]))
+        place = Place(*(_hashable(row.get(column)) for column in PLACE))
         points.setdefault(place, Point(place)).add(row)
     return list(points.values())
 

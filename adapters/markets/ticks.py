@@ -6,14 +6,25 @@ Only the sequence is taken from the wrapper first. Source: contracts.md §1, var
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import polars as pl
 
-from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, portions
+from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, read_sure
 from adapters.markets.reading import FastReading, Reading, Values, upper
 from adapters.markets.venue import venue_of
-from adapters.markets.wrapper import contradicts, differs, message_type, raw_text, sequence_text, text_in
+from adapters.markets.wrapper import (
+    Texts,
+    Wrapped,
+    contradicts,
+    first_said,
+    message_type,
+    raw_text,
+    read_wrapped,
+    refuse_contradictions,
+    sequence_text,
+)
 from adapters.wire.exact_json import (
     Members,
     has_control_characters,
@@ -25,7 +36,7 @@ from adapters.wire.exact_json import (
     text_of,
 )
 from adapters.wire.raw_envelope import read_envelope, read_payload
-from adapters.wire.typed_json import COUNT, TEXT, UNSURE, Unsure, reader_of, record
+from adapters.wire.typed_json import COUNT, TEXT, Unsure, columns_of, reader_of, record
 from domain.bronze.raw_event import RawPrice
 from domain.silver.quality import Flag
 
@@ -36,17 +47,17 @@ SUMMARIES = ("price", "volume", "symbol", "timestamp")
 
 ROW: Mapping[str, Any] = dict.fromkeys(
     (
+        "market",
+        "price",
+        "sequence",
+        "source_id",
         "symbol",
         "timestamp",
-        "price",
         "volume",
         "bid_price",
         "ask_price",
-        "source_id",
-        "market",
         "currency",
         "unit",
-        "sequence",
     ),
     TEXT,
 )
@@ -105,37 +116,20 @@ class CsvTicks:
 
     def read_fast(self, values: Values, events: Sequence[int]) -> FastReading:
         """Read many messages, leaving out those it is not sure of."""
-        unsure: list[int] = []
         taken = FastColumns(_TAKEN)
-        decode, decode_row = self._decode, self._decode_row
-        for portion in portions(events):
-            rows: list[Any] = []
-            for event in portion:
-                try:
-                    message = decode(values[event])  # type: ignore[arg-type]
-                    payload = message.payload
-                    row = decode_row(text_in(payload))
-                    if _asks_for_a_closer_look(payload, row):
-                        raise Unsure
-                except UNSURE:
-                    unsure.append(event)
-                    continue
-                rows += (event, message.event_id, message.trace_id, message.tenant_id)
-                rows += (payload.source_system or message.producer, message.ingested_at)
-                rows += (
-                    row.market or payload.market,
-                    payload.sequence,
-                    row.symbol,
-                    row.source_id or None,
-                    row.timestamp,
-                )
-                rows += (row.price, row.volume, row.bid_price, row.ask_price, row.currency, row.unit)
-            if rows:
-                taken.take(rows)
+        unsure = read_sure(events, lambda portion: taken.take(self._columns(values, portion)))
         if not taken:
             return FastReading(prices=(), unsure=unsure)
         frame, dropped = _prices(taken)
         return FastReading(prices=[frame], unsure=sorted(unsure + dropped))
+
+    def _columns(self, values: Values, events: Sequence[int]) -> Sequence[Sequence[Any]]:
+        wrapped = read_wrapped(self._decode, values, events)
+        rows = self._decode_row(wrapped.texts)
+        market, price, sequence, source_id, symbol, timestamp, volume, *others = columns_of(rows)
+        _refuse_second_voices(wrapped, price, volume, sequence)
+        venue, source = first_said(market, wrapped.market), first_said(source_id, repeat(None))
+        return (*wrapped.envelope, venue, wrapped.sequence, symbol, source, timestamp, price, volume, *others)
 
 
 _TAKEN: Mapping[str, Any] = {
@@ -172,17 +166,16 @@ def _message_type(strict: bool) -> Any:
     return message_type("csv", record("csv_metadata", METADATA, strict=strict), strict=strict)
 
 
-def _asks_for_a_closer_look(payload: Any, row: Any) -> bool:
-    """Whether the row's sequence has to speak for the wrapper's, or the metadata may contradict the row."""
-    if payload.sequence is None and row.sequence:
-        return True
-    summary = payload.metadata
-    return summary is not None and (
-        differs(summary.price, row.price)
-        or differs(summary.volume, row.volume)
-        or summary.symbol is not None
-        or summary.timestamp is not None
-    )
+def _refuse_second_voices(wrapped: Wrapped, price: Texts, volume: Texts, sequence: Texts) -> None:
+    """Raise Unsure where a row's sequence has to speak for the wrapper's, or the metadata may contradict the row."""
+    if None in wrapped.sequence and any(
+        given is None and stated for given, stated in zip(wrapped.sequence, sequence, strict=True)
+    ):
+        raise Unsure
+    refuse_contradictions([summary.price for summary in wrapped.metadata], price)
+    refuse_contradictions([summary.volume for summary in wrapped.metadata], volume)
+    if any(summary.symbol or summary.timestamp for summary in wrapped.metadata):
+        raise Unsure
 
 
 def _label(stated: Any) -> str:

@@ -7,18 +7,20 @@ Which field is what, the market's file says in its feeds; this module reads any 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import compress
 from typing import Any
 
 import attrs
 import polars as pl
 
-from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, portions
+from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, read_sure
 from adapters.markets.feed import RUN, Feed
 from adapters.markets.reading import NO_METADATA, FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
 from adapters.wire.exact_json import Members, is_integer, name_of, text_of
 from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
-from adapters.wire.typed_json import NUMBER, SCALAR, TEXT, UNSURE, one_of, reader_of, record, values_of
+from adapters.wire.typed_json import NUMBER, SCALAR, TEXT, columns_of, one_of, reader_of, record
 from adapters.wire.unreadable import Unreadable
 from domain.bronze.raw_event import RawPrice
 from domain.errors import Reason
@@ -26,11 +28,11 @@ from domain.errors import Reason
 ENVELOPE: Mapping[str, Any] = {
     "event_id": TEXT,
     "trace_id": TEXT,
+    "schema_version": SCALAR,
     "tenant_id": TEXT,
     "producer": TEXT,
-    "ingested_at": NUMBER,
-    "schema_version": SCALAR,
     "occurred_at": SCALAR,
+    "ingested_at": NUMBER,
 }
 _INTEGER = re.compile(r"-?[0-9]+")
 
@@ -44,7 +46,7 @@ class TypedPayloads:
     feeds: Mapping[str, Feed]
     """By data type."""
     _form: Mapping[Any, Feed] = attrs.field(init=False, factory=dict)
-    _decode: Callable[[bytes | str], Any] = attrs.field(init=False)
+    _decode: Callable[[Sequence[bytes | str]], list[Any]] = attrs.field(init=False)
 
     @classmethod
     def of(cls, market: str, feeds: Sequence[Feed]) -> "TypedPayloads":
@@ -60,7 +62,8 @@ class TypedPayloads:
             for feed in self.feeds.values()
         }
         self._form.update(payloads)  # type: ignore[attr-defined]
-        return record(self.market, {**ENVELOPE, "payload": one_of(list(payloads))}, strict=strict)
+        fields = {**ENVELOPE, "payload": one_of(list(payloads))}
+        return record(self.market, fields, strict=strict, needed=["payload"])
 
     def read(self, event: int, message: Members) -> Reading:
         """Read one message exactly. Raises Unreadable."""
@@ -110,31 +113,8 @@ class TypedPayloads:
 
     def read_fast(self, values: Values, events: Sequence[int]) -> FastReading:
         """Read many messages, leaving out those it is not sure of."""
-        unsure: list[int] = []
         taken = {form: FastColumns(_fields(feed)) for form, feed in self._form.items()}
-        decode = self._decode
-        for portion in portions(events):
-            rows: dict[Any, list[Any]] = {form: [] for form in taken}
-            for event in portion:
-                try:
-                    message = decode(values[event])  # type: ignore[arg-type]
-                    payload = message.payload
-                    row = rows[type(payload)]
-                except (*UNSURE, KeyError):
-                    unsure.append(event)
-                    continue
-                row += (
-                    event,
-                    message.event_id,
-                    message.trace_id,
-                    message.tenant_id,
-                    message.producer,
-                    message.ingested_at,
-                )
-                row += values_of(payload)
-            for form, row in rows.items():
-                if row:
-                    taken[form].take(row)
+        unsure = read_sure(events, partial(self._take, taken, values))
         frames = []
         for form, columns in taken.items():
             if columns:
@@ -142,6 +122,15 @@ class TypedPayloads:
                 frames.append(frame)
                 unsure += dropped
         return FastReading(prices=frames, unsure=sorted(unsure))
+
+    def _take(self, taken: Mapping[Any, FastColumns], values: Values, events: Sequence[int]) -> None:
+        messages = self._decode([values[event] for event in events])  # type: ignore[misc]
+        payloads = [message.payload for message in messages]
+        envelope = envelope_columns(events, messages, [message.producer for message in messages])
+        for form in set(map(type, payloads)):
+            its = [type(payload) is form for payload in payloads]
+            columns = (list(compress(column, its)) for column in envelope)
+            taken[form].take([*columns, *columns_of(compress(payloads, its))])
 
     def _prices(self, feed: Feed, taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
         taken.checked("market", lambda stated: stated is None or lower(stated) != self.market)
@@ -169,9 +158,22 @@ class TypedPayloads:
         )
 
 
+def envelope_columns(
+    events: Sequence[int], messages: Sequence[Any], systems: Sequence[str | None]
+) -> Sequence[Sequence[Any]]:
+    """The envelopes of typed messages, as `columns.ENVELOPE` has them; `systems` says who sent them."""
+    return (
+        events,
+        [message.event_id for message in messages],
+        [message.trace_id for message in messages],
+        [message.tenant_id for message in messages],
+        systems,
+        [message.ingested_at for message in messages],
+    )
+
+
 def _fields(feed: Feed) -> dict[str, Any]:
-    fields: dict[str, Any] = {"market": TEXT, "market_run": TEXT, feed.time: TEXT}
-    fields |= dict.fromkeys((*feed.id_fields, *feed.symbol), TEXT)
+    fields: dict[str, Any] = dict.fromkeys(("market", feed.time, *feed.id_fields, *feed.symbol, "market_run"), TEXT)
     fields |= {feed.end_time: TEXT} if feed.end_time else {}
     fields |= dict.fromkeys(filter(None, (*feed.price, *feed.components.values(), feed.volume, feed.sequence)), NUMBER)
     fields |= dict.fromkeys(feed.extras, NUMBER)

@@ -1,43 +1,93 @@
 """Wrapped payloads (variant A): the source's own rows as a text, with its checksum and a connector's summary beside it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from adapters.markets.typed_payload import ENVELOPE
+import attrs
+
+from adapters.markets.reading import Values
+from adapters.markets.typed_payload import ENVELOPE, envelope_columns
 from adapters.wire.exact_json import Members, is_text, text_of
 from adapters.wire.typed_json import COUNT, SCALAR, TEXT, Unsure, record
 from adapters.wire.unreadable import Unreadable
 from domain.errors import Reason
 
-WRAPPER: Mapping[str, Any] = {
-    "source_system": TEXT,
-    "market": TEXT,
-    "symbol": TEXT,
-    "sequence": COUNT,
-    "raw_payload": TEXT,
-    "checksum": TEXT,
-    "received_at": SCALAR,
-    "encoding": SCALAR,
-    "retry_count": SCALAR,
-}
+Texts = Sequence[str | None]
+
+
+@attrs.frozen(kw_only=True)
+class Wrapped:
+    """What the fast reader takes from wrapped messages: columns, one row a message."""
+
+    envelope: Sequence[Sequence[Any]]
+    """As `columns.ENVELOPE` has them."""
+    market: Texts
+    sequence: Sequence[int | None]
+    texts: Sequence[str]
+    """The sources' own."""
+    metadata: Sequence[Any]
+    """Typed records."""
+
+
 _NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_NUMBER = 64
 
 
 def message_type(name: str, metadata: Any, *, strict: bool) -> Any:
-    """The type of a message whose payload is a wrapper with this metadata."""
-    payload = record(f"{name}_payload", {**WRAPPER, "metadata": metadata}, strict=strict)
-    return record(name, {**ENVELOPE, "payload": payload}, strict=strict)
+    """The type of a message whose payload is a wrapper with this metadata, its fields as connectors order them."""
+    fields = {
+        "source_system": TEXT,
+        "market": TEXT,
+        "symbol": SCALAR,
+        "sequence": COUNT,
+        "received_at": SCALAR,
+        "raw_payload": str,
+        "encoding": SCALAR,
+        "metadata": metadata,
+        "retry_count": SCALAR,
+        "checksum": TEXT,
+    }
+    payload = record(f"{name}_payload", fields, strict=strict, needed=["raw_payload"])
+    return record(name, {**ENVELOPE, "payload": payload}, strict=strict, needed=["payload"])
 
 
-def text_in(payload: Any) -> str:
-    """Return a typed wrapper's own text. Raises Unsure where there is none or its checksum is wrong."""
-    if payload is None or payload.raw_payload is None or is_wrong(payload.checksum, payload.raw_payload):
+def read_wrapped(decode: Callable[[Sequence[Any]], Sequence[Any]], values: Values, events: Sequence[int]) -> Wrapped:
+    """
+    Read messages of a `message_type`, all or, where one is odd or has a wrong checksum, none.
+
+    Raises:
+        One of UNSURE: One is odd.
+    """
+    messages = decode([values[event] for event in events])
+    payloads = [message.payload for message in messages]
+    texts = [payload.raw_payload for payload in payloads]
+    checksums = [payload.checksum for payload in payloads]
+    if checksums != [sha256(text.encode()).hexdigest() for text in texts] and any(map(is_wrong, checksums, texts)):
         raise Unsure
-    return payload.raw_payload  # type: ignore[no-any-return]
+    systems = first_said([payload.source_system for payload in payloads], [message.producer for message in messages])
+    return Wrapped(
+        envelope=envelope_columns(events, messages, systems),
+        market=[payload.market for payload in payloads],
+        sequence=[payload.sequence for payload in payloads],
+        texts=texts,
+        metadata=[payload.metadata for payload in payloads],
+    )
+
+
+def first_said(one: Texts, other: Iterable[str | None]) -> Texts:
+    """Of two statements the first, where it is not blank."""
+    return one if all(one) else [stated or instead for stated, instead in zip(one, other, strict=False)]
+
+
+def refuse_contradictions(stated: Texts, given: Texts) -> None:
+    """Raise Unsure where any of one column's texts differs from the other's."""
+    if list(stated) != list(given) and any(
+        differs(summary, fact) for summary, fact in zip(stated, given, strict=True) if summary != fact
+    ):
+        raise Unsure
 
 
 def raw_text(payload: Members) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import attrs
 
-from adapters.memory.reference_files import SHIPPED, BadReference, known_names, read, texts
+from adapters.memory.reference_files import SHIPPED, known_names, read, texts
+from application.ports.reference_store import BadReference
 from domain.errors import DomainError
 from domain.silver.feed import FeedPolicies, FeedPolicy, Label
 
@@ -28,17 +29,26 @@ class MemoryPolicies:
         Raises:
             BadReference: It can't be used; the message says which entry, and what to do.
         """
-        said = read(folder, FILE)
-        known_names(FILE, said, ("patience", "clocks", "feeds"))
-        numbered = enumerate(said.get("feeds", []), 1)
-        try:
-            return cls(FeedPolicies.of(policy for number, row in numbered for policy in _policies(number, row, said)))
-        except DomainError as error:
-            raise BadReference(f"{FILE}: {error}; leave one of them, or complete it") from error
+        return cls(feeds_of(read(folder, FILE)))
 
     def feeds(self) -> FeedPolicies:
         """How each feed's labels are read and how patient its windows are."""
         return self.held
+
+
+def feeds_of(said: Mapping[str, Any]) -> FeedPolicies:
+    """
+    What a file says of feeds.
+
+    Raises:
+        BadReference: It can't be used.
+    """
+    known_names(FILE, said, ("patience", "clocks", "feeds"))
+    numbered = enumerate(said.get("feeds", []), 1)
+    try:
+        return FeedPolicies.of(policy for number, row in numbered for policy in _policies(number, row, said))
+    except DomainError as error:
+        raise BadReference(f"{FILE}: {error}; leave one of them, or complete it") from error
 
 
 def _policies(number: int, row: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[FeedPolicy]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import attrs
 
-from adapters.memory.reference_files import SHIPPED, BadReference, exact, instant, known_names, read, texts
+from adapters.memory.reference_files import SHIPPED, exact, instant, known_names, read, texts
+from application.ports.reference_store import BadReference
 from domain.gold.limits import ANY, PriceLimit, PriceLimits
 from domain.identity import instrument_id
 
+FILE = "price_limits.yaml"
 SCOPE = ("commodity", "market", "kinds", "location", "instrument")
 
 
@@ -27,18 +29,27 @@ class MemoryPriceLimits:
         Raises:
             BadReference: It can't be used; the message says which entry, and what to do.
         """
-        said = read(folder, "price_limits.yaml")
-        known_names("price_limits.yaml", said, ("limits",))
-        numbered = enumerate(said.get("limits", []), 1)
-        return cls(PriceLimits.of(limit for number, group in numbered for limit in _limits(number, group)))
+        return cls(limits_of(read(folder, FILE)))
 
     def limits(self) -> PriceLimits:
         """The limits in force at any instant, for any instrument."""
         return self.held
 
 
+def limits_of(said: Mapping[str, Any]) -> PriceLimits:
+    """
+    What a file says of price limits.
+
+    Raises:
+        BadReference: It can't be used.
+    """
+    known_names(FILE, said, ("limits",))
+    numbered = enumerate(said.get("limits", []), 1)
+    return PriceLimits.of(limit for number, group in numbered for limit in _limits(number, group))
+
+
 def _limits(number: int, group: Mapping[str, Any]) -> Iterator[PriceLimit]:
-    where = f"price_limits.yaml, limit {number}"
+    where = f"{FILE}, limit {number}"
     known_names(where, group, (*SCOPE, "since", "until", "floor", "cap"))
     floor, cap = exact(where, group, "floor"), exact(where, group, "cap")
     if (floor is None and cap is None) or (floor is not None and cap is not None and cap < floor):

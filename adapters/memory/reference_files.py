@@ -1,9 +1,11 @@
 """
-Reference data as YAML files, read and checked at start.
+Reference data as YAML files, read and checked at start; for loading also as CSV.
 
-`reference/` holds what the project ships; another folder with the same four files may stand in its place.
+`reference/` holds what the project ships; another folder with the same files may stand in its place. In CSV a row is
+what an entry is in YAML, a column one of its names; several texts in a cell are parted by semicolons.
 """
 
+import csv
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
@@ -13,15 +15,13 @@ from typing import Any
 
 import yaml
 
-from application.ports.errors import Fatal
+from application.ports.reference_store import BadReference
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 SHIPPED = Path(__file__).parent / "reference"
-
-
-class BadReference(Fatal):
-    """A reference file says something that can't be used."""
+LISTS = frozenset({"kinds", "locations", "instruments", "patterns", "tags"})
+INSTANTS = frozenset({"since", "until"})
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:
@@ -31,7 +31,16 @@ def read(folder: Path, name: str) -> dict[str, Any]:
     Raises:
         BadReference: It is absent, no YAML, or no mapping.
     """
-    path = folder / name
+    return read_yaml(folder / name)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """
+    Read one file.
+
+    Raises:
+        BadReference: It is absent, no YAML, or no mapping.
+    """
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -39,6 +48,39 @@ def read(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise BadReference(f"{path} is no mapping; begin it with its top-level names")
     return said
+
+
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """
+    Read one file as entries, blank cells left out.
+
+    Raises:
+        BadReference: It is absent, no UTF-8, or a row has more cells than the heading.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadReference(f"{path} can't be read: {error}") from error
+    return [_entry_of(f"{path.name}, row {number}", row) for number, row in enumerate(rows, 1)]
+
+
+def _entry_of(where: str, row: Mapping[str | None, Any]) -> dict[str, Any]:
+    if None in row:
+        raise BadReference(f"{where}: has more cells than the heading; quote cells that hold commas")
+    filled = {str(name).strip(): cell.strip() for name, cell in row.items() if cell and cell.strip()}
+    return {name: _cell(where, name, cell) for name, cell in filled.items()}
+
+
+def _cell(where: str, name: str, cell: str) -> Any:
+    if name in LISTS:
+        return [text.strip() for text in cell.split(";") if text.strip()]
+    if name in INSTANTS:
+        try:
+            return datetime.fromisoformat(cell)
+        except ValueError as error:
+            raise BadReference(f"{where}: {name} must be a date or a time, is {cell!r}") from error
+    return cell
 
 
 def known_names(where: str, given: Mapping[str, Any], known: Collection[str]) -> None:

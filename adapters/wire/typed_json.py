@@ -2,11 +2,11 @@
 JSON read fast: messages of a known form, straight into typed records.
 
 msgspec checks the syntax of every byte, also of what it skips, but for two things checked here: UTF-8 in skipped texts,
-and depth. The first attempt therefore forbids fields it does not know, so nothing can nest; only a message that has
-such fields pays for counting its brackets. Whatever this reader raises, `exact_json` finds out why.
+and depth. The first attempt therefore forbids fields it does not know, so nothing is skipped and nothing can nest; only
+a message that has such fields pays for the two checks. Whatever this reader raises, `exact_json` finds out why.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Union
 
 import msgspec
@@ -30,23 +30,41 @@ class Unsure(DataprocError):
 UNSURE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unsure)
 """What reading fast raises where the exact reader has to look."""
 
-values_of: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
-"""The fields of a record, in order."""
+_values_of = msgspec.structs.astuple
 
 
-def record(name: str, fields: Mapping[str, Any], *, strict: bool, tag: str = "") -> Any:
+def columns_of(records: Iterable[Any]) -> Sequence[tuple[Any, ...]]:
+    """The fields of records of one type, at least one of them, as columns in the order of the fields."""
+    return list(zip(*map(_values_of, records), strict=True))
+
+
+def record(name: str, fields: Mapping[str, Any], *, strict: bool, tag: str = "", needed: Collection[str] = ()) -> Any:
     """
-    Make the type of a record whose absent fields are None (NUMBER: no bytes).
+    Make the type of a record whose absent fields are None (NUMBER: no bytes; a record: one without fields).
 
     Args:
         name: For error messages.
-        fields: Field names and types, in the order of `values_of`.
+        fields: Field names and types, in the order of `columns_of`; read fastest in the order the messages have them.
         strict: Refuse fields that are not named here.
         tag: Where given, the record is recognised by this `data_type`.
+        needed: Fields that must be there.
     """
-    declared = [(field, of, msgspec.Raw() if of is NUMBER else None) for field, of in fields.items()]
+    declared = [(field, of) if field in needed else (field, of, _absent(of)) for field, of in fields.items()]
     tagged = {"tag_field": "data_type", "tag": tag} if tag else {}
-    return msgspec.defstruct(name, declared, gc=False, forbid_unknown_fields=strict, **tagged)  # type: ignore[arg-type]
+    return msgspec.defstruct(
+        name,
+        declared,
+        gc=False,
+        kw_only=True,
+        forbid_unknown_fields=strict,
+        **tagged,  # type: ignore[arg-type]
+    )
+
+
+def _absent(of: Any) -> Any:
+    if of is NUMBER:
+        return msgspec.Raw()
+    return msgspec.field(default_factory=of) if isinstance(of, type(msgspec.Struct)) else None
 
 
 def one_of(records: Sequence[Any]) -> Any:
@@ -59,7 +77,7 @@ def list_of(of: Any) -> Any:
     return list[of]
 
 
-def reader_of(make: Callable[[bool], Any]) -> Callable[[bytes | str], Any]:
+def reader_of(make: Callable[[bool], Any]) -> Callable[[Sequence[bytes | str]], list[Any]]:
     """
     Make a reader of one form.
 
@@ -67,41 +85,48 @@ def reader_of(make: Callable[[bool], Any]) -> Callable[[bytes | str], Any]:
         make: Returns the form's type, refusing unknown fields or not.
 
     Returns:
-        A function from JSON to a record of that type, which raises one of `UNSURE`.
+        A function from JSON texts to records of that type, which raises one of `UNSURE` where any of them asks for a
+        closer look.
     """
     strict = msgspec.json.Decoder(make(True)).decode
     lenient = msgspec.json.Decoder(make(False)).decode
 
-    def read(text: bytes | str) -> Any:
-        if not text.isascii():
-            _refuse_bad_utf8(text)
+    def read_leniently(text: bytes | str) -> Any:
         try:
             return strict(text)
         except msgspec.ValidationError:
-            _refuse_depth(text)
+            _refuse_hidden_hazards(text)
             return lenient(text)
+
+    def read(texts: Sequence[bytes | str]) -> list[Any]:
+        try:
+            return list(map(strict, texts))
+        except msgspec.ValidationError:
+            return list(map(read_leniently, texts))
 
     return read
 
 
-def number_texts(numbers: list[Any]) -> tuple[pl.Series, list[int]]:
+def number_texts(numbers: Sequence[Any]) -> tuple[pl.Series, list[int]]:
     """
     Turn NUMBER fields into texts, all at once.
 
     Returns:
         String Series: a number's own text, a string's content, null where null or absent; and the positions of lists,
-        objects and escapes, for the exact reader.
+        objects, escapes and bytes that are no UTF-8, for the exact reader.
     """
-    joined = b"\n".join(numbers).decode()
+    joined = b"\n".join(numbers)
+    if not joined.strip(b"\nnul"):
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(numbers)), []
     unsure: list[int] = []
-    if "\\" in joined or "[" in joined or "{" in joined:
+    if b"\\" in joined or b"[" in joined or b"{" in joined or not joined.isascii():
         unsure = [place for place, number in enumerate(numbers) if not _is_plain(bytes(number))]
         plain = list(numbers)
         for place in unsure:
             plain[place] = b""
-        joined = b"\n".join(plain).decode()
-    texts = joined.split("\n")
-    if '"' in joined or "null" in joined or "\n\n" in f"\n{joined}\n":
+        joined = b"\n".join(plain)
+    texts = joined.decode().split("\n")
+    if b'"' in joined or b"null" in joined or b"\n\n" in b"\n%b\n" % joined:
         return pl.Series([None if text in _NO_NUMBER else text.strip('"') for text in texts], dtype=pl.String), unsure
     return pl.Series(texts, dtype=pl.String), unsure
 
@@ -110,14 +135,10 @@ _NO_NUMBER = ("null", "")
 
 
 def _is_plain(number: bytes) -> bool:
-    return not number.startswith((b"[", b"{")) and b"\\" not in number
+    return number.isascii() and not number.startswith((b"[", b"{")) and b"\\" not in number
 
 
-def _refuse_bad_utf8(text: bytes | str) -> None:
-    if isinstance(text, bytes):
-        text.decode()
-
-
-def _refuse_depth(text: bytes | str) -> None:
+def _refuse_hidden_hazards(text: bytes | str) -> None:
+    """What is skipped is not checked for UTF-8, nor for its depth."""
     if is_too_deep(text if isinstance(text, str) else text.decode()):
         raise Unsure

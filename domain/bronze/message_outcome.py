@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
+from zlib import crc32
 
 import polars as pl
 
 from domain.bronze.dead_letter import RAW_KEPT_BYTES, DeadLetter, DeadLetters, MessageOutcomes
-from domain.bronze.raw_event import RawEvents, Refusals
+from domain.bronze.raw_event import RawEvents, Refusal, Refusals
+from domain.errors import Reason
 
 ACCEPTED = "accepted"
 FILTERED = "filtered"
@@ -55,6 +57,31 @@ def message_outcomes(
 def _counted(events: pl.Series, rows: int) -> pl.Series:
     counts = events.value_counts(name="rows")
     return pl.zeros(rows, dtype=pl.Int32, eager=True).scatter(counts[events.name], counts["rows"].cast(pl.Int32))
+
+
+def of_refused_rows(table: str, rows: pl.DataFrame, reasons: Sequence[str]) -> tuple[RawEvents, Refusals]:
+    """
+    Rows that a table can't hold, as messages that were refused: where their raw message lies, else the table's name.
+
+    Args:
+        table: Name of the table.
+        rows: The rows, in the form it was given.
+        reasons: One text a row.
+    """
+    lines = rows.write_ndjson().encode().splitlines()
+    known = "raw_topic" in rows.columns
+    events = RawEvents(
+        topics=rows["raw_topic"].to_list() if known else [table] * rows.height,
+        partitions=rows["raw_partition"].to_list() if known else [0] * rows.height,
+        offsets=rows["raw_offset"].to_list() if known else [crc32(line) for line in lines],
+        timestamps_us=[0] * rows.height,
+        values=lines,
+    )
+    refusals = Refusals.of(
+        Refusal(event=event, index=-1, reason=Reason.ROW_REFUSED, field=table, message=reason)
+        for event, reason in enumerate(reasons)
+    )
+    return events, refusals
 
 
 def dead_letters(

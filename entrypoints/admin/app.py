@@ -5,9 +5,10 @@ Every refusal is `{"error": …}`; a parameter that is unknown, given twice or u
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Router
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import QueryParameter
 
@@ -51,13 +52,24 @@ def build_app(
         metrics: Gives all metrics in the Prometheus text format.
         version: Version of the API, shown in its description.
     """
+    return _app([price_routes(latest_prices), bar_routes(bars), health_routes(readiness, metrics)], version)
+
+
+def build_service_app(readiness: CheckReadiness, metrics: Exposition, *, version: str = "0.1.0") -> Litestar:
+    """
+    Put together what a service answers that serves no prices: about its health.
+
+    Args:
+        readiness: What the service needs.
+        metrics: Gives all metrics in the Prometheus text format.
+        version: Version of the API, shown in its description.
+    """
+    return _app([health_routes(readiness, metrics)], version)
+
+
+def _app(routes: Sequence[Router], version: str) -> Litestar:
     return Litestar(
-        route_handlers=[
-            price_routes(latest_prices),
-            bar_routes(bars),
-            health_routes(readiness, metrics),
-            documents.asset,
-        ],
+        route_handlers=[*routes, documents.asset],
         before_request=refuse_odd_queries,
         exception_handlers={
             BadParameter: _bad_parameter,

@@ -336,6 +336,7 @@ def test_a_listener_that_fails_is_told_again_and_nothing_is_lost(world: World) -
             polls.append(consumer.poll(100, 0.05))
         except LogUnavailable:
             assert not any(map(len, polls))
+            consumer.stay()
 
     until(lambda: len(sequences(polls)) >= 24, patiently)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.memory.instrument_catalog import MemoryInstrumentCatalog
-from adapters.memory.reference_files import SHIPPED, BadReference
+from adapters.memory.reference_files import SHIPPED
+from application.ports.reference_store import BadReference
 from application.ports.instrument_catalog import InstrumentCatalog
 from domain.gold.limits import BEGINNING
 from domain.gold.taxonomy import UNKNOWN, Classification, InstrumentKey

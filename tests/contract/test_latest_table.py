@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from adapters.clickhouse.latest_table import ClickHouseLatestTable
 from adapters.memory.tables import MemoryLatestTable
 from application.ports.latest_table import LatestTable
 from domain.batch import stored_columns
@@ -11,6 +12,7 @@ from domain.served.latest_price import LatestPrice, LatestPrices, latest_of
 from domain.silver.tick import Tick
 from tests.builders import TEN, tick
 from tests.steps.enriching import enriched_batch
+from tests.support.clickhouse import TRANSPORTS, database, emptied
 
 
 def latest(*facts: Tick) -> LatestPrices:
@@ -80,3 +82,9 @@ class TestMemoryLatestTable(LatestTableContract):
     @pytest.fixture
     def table(self) -> LatestTable:
         return MemoryLatestTable()
+
+
+class TestClickHouseLatestTable(LatestTableContract):
+    @pytest.fixture(params=TRANSPORTS)
+    def table(self, request: pytest.FixtureRequest) -> LatestTable:
+        return ClickHouseLatestTable(emptied(database(request.param), "served_latest"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.memory.price_limits import MemoryPriceLimits
-from adapters.memory.reference_files import BadReference
+from application.ports.reference_store import BadReference
 from application.ports.price_limits import PriceLimitPolicies
 from domain.gold.instrument_name import InstrumentName
 from domain.gold.limits import Bounds, Subject

@@ -74,8 +74,8 @@ class Cluster:
 
     def remove_before(self, topic: str, offset: int, partition: int = 0) -> None:
         """Let retention pass an offset."""
-        answers = AdminClient(self.access.config()).delete_records([Place(topic, partition, offset)])
-        for answer in answers.values():
+        admin = AdminClient(self.access.config())  # which must outlive its answers
+        for answer in admin.delete_records([Place(topic, partition, offset)]).values():
             answer.result(WITHIN_S)
 
 

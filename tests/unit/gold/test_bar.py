@@ -13,7 +13,7 @@ from domain.silver.quality import Flag
 from domain.silver.tick import Tick
 from tests.builders import at, tick
 from tests.unit.gold.folding import bars_over, folded, parts_of, refolded, settled
-from tests.unit.gold.oracle import bars_of, read, rounded, vwap_of
+from tests.unit.gold.oracle import EXACT, bars_of, read, rounded, vwap_of
 
 EPOCH = LOGIC_EPOCH << 104
 LARGEST = "9999999999.99999999"
@@ -140,7 +140,7 @@ def test_the_vwap_is_that_of_exact_decimals(turnover: Decimal | None, volume: De
 def test_notional_is_exact(price: Decimal, volume: Decimal | None) -> None:
     found = notional(pl.Series([price], dtype=PRICE), pl.Series([volume], dtype=PRICE))
     assert found.dtype == NOTIONAL
-    assert found.item() == (None if volume is None else price * volume)
+    assert found.item() == (None if volume is None else EXACT.multiply(price, volume))
 
 
 def test_volume_is_unknown_only_where_no_tick_has_one() -> None:
@@ -156,7 +156,7 @@ def huge(count: int, begin: int = 0) -> list[Tick]:
 
 def test_a_notional_that_outgrows_38_digits_is_unknown_never_wrong() -> None:
     fits, outgrown = only(folded(huge(98))), only(folded(huge(99)))
-    exact = 98 * Decimal(LARGEST) * Decimal(LARGEST)
+    exact = EXACT.multiply(98, EXACT.multiply(Decimal(LARGEST), Decimal(LARGEST)))
     assert (fits["notional"], fits["vwap"]) == (exact, Decimal(LARGEST))
     assert (outgrown["notional"], outgrown["vwap"], outgrown["volume"]) == (None, None, 99 * Decimal(LARGEST))
 

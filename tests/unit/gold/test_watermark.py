@@ -78,20 +78,35 @@ def test_watermarks_are_those_of_a_loop(rows: list[tuple[int, int]], before: lis
     assert found.to_list() == [reached[asked] for asked in spoke]
 
 
+def closing(*ticks: tuple[int, int, int]) -> list[int]:
+    """At which row the window of each tick (window, row, reached) closes."""
+    return closing_rows(*(whole(*numbers) for numbers in zip(*ticks, strict=True))).to_list()
+
+
 def test_a_window_closes_with_the_first_of_its_ticks_whose_feed_is_past_it() -> None:
-    closes = closing_rows(whole(5, 5, 8), whole(0, 1, 2), whole(4, 3, NEVER))
-    assert closes.rows() == [(5, 3), (8, NEVER)]
+    assert closing((5, 0, 4), (8, 2, NEVER), (5, 1, 3)) == [3, NEVER, 3]
 
 
 def test_a_tick_does_not_close_its_window_before_it_has_arrived() -> None:
-    assert closing_rows(whole(5), whole(2), whole(-1)).rows() == [(5, 2)]
-    assert closing_rows(whole(5), whole(-1), whole(-1)).rows() == [(5, -1)]
+    assert closing((5, 2, -1)) == [2]
+    assert closing((5, -1, -1)) == [-1]
 
 
 def test_with_a_window_close_all_earlier_ones_of_its_instrument_and_no_other() -> None:
     other = MINUTES
-    closes = closing_rows(whole(5, 6, 7, other + 1, other + 9), whole(0, 0, 0, 0, 0), whole(NEVER, 3, NEVER, NEVER, 6))
-    assert closes.rows() == [(5, 3), (6, 3), (7, NEVER), (other + 1, 6), (other + 9, 6)]
+    ticks = ((5, 0, NEVER), (other + 1, 1, NEVER), (7, 2, NEVER), (6, 0, 3), (other + 9, 0, 6))
+    assert closing(*ticks) == [3, 6, NEVER, 3, 6]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(-1, 9), st.integers(-1, 12)), min_size=1, max_size=15))
+def test_closings_are_those_of_a_loop(ticks: list[tuple[int, int, int]]) -> None:
+    """Windows of two instruments: 0 to 6, and 7 to 12."""
+    placed = [(window % 7 + window // 7 * MINUTES, row, NEVER if reached > 9 else reached) for window, row, reached in ticks]
+    expected = [
+        min(max(row, reached) for other, row, reached in placed if other >= window and other // MINUTES == window // MINUTES)
+        for window, _, _ in placed
+    ]
+    assert closing(*placed) == expected
 
 
 def test_a_feed_keeps_its_code_when_others_come_and_go() -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adapters.memory.policies import MemoryPolicies
-from adapters.memory.reference_files import BadReference
+from application.ports.reference_store import BadReference
 
 FEEDS = MemoryPolicies.from_files().feeds()
 

@@ -1,0 +1,1 @@
+"""PostgreSQL and SQLite, through SQLAlchemy: reference data, policies, jobs; and the event log of one process."""

@@ -1,0 +1,8 @@
+"""The aggregation service: python -m entrypoints.aggregation. Settings are DATA_PROC_* variables."""
+
+import sys
+
+from entrypoints.service import run
+
+if __name__ == "__main__":
+    sys.exit(run("aggregation"))

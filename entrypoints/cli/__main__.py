@@ -1,0 +1,46 @@
+"""The operator's command: `dataproc …`, which is python -m entrypoints.cli."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from application.ports.errors import PortError
+from entrypoints.cli.exporting import export_app
+from entrypoints.cli.ingest import ingest_app
+from entrypoints.cli.lag import lag_app
+from entrypoints.cli.migrate import migrate_app
+from entrypoints.cli.topics import topics_app
+from entrypoints.container import Container, Profile
+from entrypoints.environment import settings_or_exit
+
+STANDARD_INPUT = "/dev/stdin"
+FAILED = 1
+
+
+def dataproc() -> App:
+    """All commands."""
+    container = Container(settings=settings_or_exit("254carbon-dataproc"), profile=Profile.DISTRIBUTED.value)
+    app = App(name="dataproc", help="Operate the refinery.", result_action="return_value")
+    app.command(migrate_app(container.migrator))
+    app.command(topics_app(container.create_topics))
+    app.command(lag_app(container.read_lag, container.clock()))
+    app.command(
+        ingest_app(lambda paths, pace, topic: container.replay(container.raw_lines(paths), pace=pace, topic=topic))
+    )
+    app.command(export_app(container))
+    return app
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command. A lone hyphen is standard input, which cyclopts would take for an option."""
+    try:
+        code: int | None = dataproc()([STANDARD_INPUT if argument == "-" else argument for argument in arguments])
+    except PortError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    return code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

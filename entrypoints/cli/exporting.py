@@ -1,0 +1,36 @@
+"""`dataproc export`: every table as parquet."""
+
+from pathlib import Path
+
+from cyclopts import App
+
+from entrypoints.container import Container
+from entrypoints.exporting import final_tables, outcomes, write
+
+DONE = 0
+
+
+def export_app(container: Container) -> App:
+    """
+    The command that exports.
+
+    Args:
+        container: Where the tables come from.
+    """
+    app = App(name="export", help="Write every table as parquet.", result_action="return_value")
+
+    @app.default
+    def export(*, out: Path) -> int:
+        """
+        Write the final rows of every table into a folder.
+
+        Args:
+            out: The folder; an earlier export in its place is replaced once the new one is complete.
+        """
+        tables = final_tables(container)
+        write(container, out, tables, outcomes(container, {}), None)
+        for name, (rows, _) in tables.items():
+            print(f"{name}: {len(rows):,} rows")
+        return DONE
+
+    return app

@@ -1,0 +1,8 @@
+"""The enrichment service: python -m entrypoints.enrichment. Settings are DATA_PROC_* variables."""
+
+import sys
+
+from entrypoints.service import run
+
+if __name__ == "__main__":
+    sys.exit(run("enrichment"))

@@ -1,0 +1,101 @@
+"""Answering over HTTP while a thread does the work, until somebody stops either."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import uvicorn
+
+from entrypoints.settings import BadSettings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """
+    A socket that listens, so that a port in use is told before anything starts; port 0 takes a free one.
+
+    Raises:
+        BadSettings: The address can't be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise BadSettings(
+            [f"can't listen on {host}:{port}: {error}; set DATA_PROC_PORT to another port, 0 takes a free one"]
+        ) from error
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address a browser reaches it by."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@attrs.define
+class Stopping:
+    """Whether somebody asked to stop: a signal, the end of the work, or the time."""
+
+    asked: threading.Event = attrs.field(factory=threading.Event)
+
+    def on_signals(self) -> None:
+        """Let the first SIGINT or SIGTERM ask; a second one ends the process at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _: object) -> None:
+        self.asked.set()
+        signal.signal(number, signal.SIG_DFL)
+
+
+def serve(
+    http: Any, listening: socket.socket, work: Callable[[], None], stopping: Stopping, seconds: float | None = None
+) -> None:
+    """
+    Serve until the work ends, somebody asks to stop, or the seconds are over; then let the work end.
+
+    Args:
+        http: An ASGI application.
+        listening: Where it answers.
+        work: Done by a thread of its own; returns soon after `stopping` was asked.
+        stopping: Asked from outside, and by this when the server or the work ends.
+        seconds: How long at most.
+
+    Raises:
+        Whatever the work raised.
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(
+            http,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=10,
+            limit_concurrency=100,
+            h11_max_incomplete_event_size=16 * 1024,
+        )
+    )
+
+    def watch() -> None:
+        stopping.asked.wait(seconds)
+        server.should_exit = True
+
+    # uvicorn raises a signal it caught once more when it is done; ours then takes it.
+    stopping.on_signals()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stages") as threads:
+        done = threads.submit(work)
+        done.add_done_callback(lambda _: stopping.asked.set())
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            stopping.asked.set()
+    done.result()

@@ -1,0 +1,93 @@
+from datetime import datetime
+
+import polars as pl
+import pytest
+
+from domain.gold.interval import Interval
+from domain.gold.window import arrived
+from domain.reprocessing import RecomputeRequest, RecomputeRequests, base_windows, requests_for
+from domain.silver.tick import Tick, TickBatch
+from tests.builders import at, tick
+
+BASE = Interval.parse("5m")
+
+
+def late(*facts: Tick) -> pl.DataFrame:
+    count = len(facts)
+    partition, offset = pl.Series("partition", [0] * count, dtype=pl.Int32), pl.Series("offset", range(count), dtype=pl.Int64)
+    return arrived(TickBatch.of(facts).frame, partition, offset, BASE)
+
+
+def request(start: str = "10:00", interval: str = "5m", reason: str = "late", instrument_id: str = "NG_HH") -> RecomputeRequest:
+    return RecomputeRequest(
+        tenant_id="default",
+        instrument_id=instrument_id,
+        interval=interval,
+        interval_start=at(start),
+        reason=reason,
+        cause="j",
+        series=f"default|{instrument_id}",
+    )
+
+
+def windows(*requests: RecomputeRequest, base: str = "5m") -> list[tuple[str, datetime, datetime, str]]:
+    return base_windows(RecomputeRequests.of(requests).frame, Interval.parse(base)).rows()  # type: ignore[return-value]
+
+
+def test_late_ticks_ask_once_for_each_window_and_say_which_of_them_did() -> None:
+    facts = (
+        tick("10:01", raw_offset=7),
+        tick("10:02", raw_offset=8),
+        tick("10:07", raw_partition=3),
+        tick("10:01", instrument_id="B"),
+    )
+    asked = requests_for(late(*facts), pl.Series([False, False, True, False]), BASE).facts()
+    assert [(a.series, a.interval, a.interval_start, a.reason) for a in asked] == [
+        ("default|NG_HH", "5m", at("10:00"), "late"),
+        ("default|NG_HH", "5m", at("10:05"), "correction"),
+        ("default|B", "5m", at("10:00"), "late"),
+    ]
+    assert asked[0].cause == "ingestion.market.ticks.raw.v1/0/7"
+
+
+def test_a_window_that_any_tick_corrects_is_a_correction() -> None:
+    asked = requests_for(late(tick("10:01"), tick("10:02")), pl.Series([False, True]), BASE).facts()
+    assert [a.reason for a in asked] == ["correction"]
+
+
+def test_no_late_ticks_ask_for_nothing() -> None:
+    assert requests_for(late(), pl.Series([], dtype=pl.Boolean), BASE) == RecomputeRequests.empty()
+
+
+def test_windows_asked_for_again_are_computed_once() -> None:
+    assert windows(request(reason="late"), request("10:05"), request(reason="correction")) == [
+        ("default|NG_HH", at("10:00"), at("10:05"), "late"),
+        ("default|NG_HH", at("10:05"), at("10:10"), "late"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "base", "starts"),
+    [
+        (request("10:00", "15m"), "5m", ["10:00", "10:05", "10:10"]),
+        (request("10:00", "1h"), "15m", ["10:00", "10:15", "10:30", "10:45"]),
+        (request("10:05", "5m"), "15m", ["10:00"]),
+        (request("10:55", "5m"), "1h", ["10:00"]),
+    ],
+)
+def test_a_request_of_another_base_interval_covers_what_it_asked_for(asked: RecomputeRequest, base: str, starts: list[str]) -> None:
+    assert [start for _, start, _, _ in windows(asked, base=base)] == [at(start) for start in starts]
+
+
+def test_requests_of_several_base_intervals_share_windows() -> None:
+    found = windows(request("10:00", "15m", "backfill"), request("10:10", "5m"), request("10:15", "5m"))
+    assert [(start, cause) for _, start, _, cause in found] == [
+        (at("10:00"), "backfill"),
+        (at("10:05"), "backfill"),
+        (at("10:10"), "backfill"),
+        (at("10:15"), "late"),
+    ]
+
+
+def test_no_requests_ask_for_no_windows() -> None:
+    assert windows() == []
