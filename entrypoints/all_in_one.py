@@ -24,7 +24,7 @@ from application.queries.readiness import CheckReadiness
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
 from entrypoints.admin.app import build_app
-from entrypoints.container import Container
+from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
 from entrypoints.exporting import final_tables, outcomes, write
 from entrypoints.progress import Progress
@@ -32,7 +32,7 @@ from entrypoints.refinery import Refinery
 from entrypoints.samples.stream import SampleFeed
 from entrypoints.serving import Stopping, address_of, listen, serve
 from entrypoints.settings import BadSettings
-from entrypoints.summary import refused_any, show, summary_of
+from entrypoints.summary import refused_any, show, summary_of, with_earlier_runs
 
 DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -70,6 +70,7 @@ def run(
     json: bool = False,
     demo: bool = False,
     seconds: float | None = None,
+    data_dir: Path | None = None,
 ) -> int:
     """
     Run all stages in one process.
@@ -82,6 +83,7 @@ def run(
         json: Print the summary as JSON, and no progress.
         demo: Run on the sample feed, which is what happens without --input too.
         seconds: Stop serving after this many seconds.
+        data_dir: Keep everything in this folder: after any end, the same command goes on where it stopped.
 
     Returns:
         0 done, 2 bad usage or configuration, 3 done but some messages or rows are dead letters, 130 interrupted.
@@ -93,9 +95,14 @@ def run(
     missing = [path for path in input or () if not Path(path).exists()]
     if missing:
         return _refuse(f"there is no file {', '.join(missing)}; check the path")
-    container = Container(settings=settings_or_exit("254carbon-all-in-one"), record_outcomes=export is not None)
-    door = AllInOne(container, once=once, export=export, as_new=as_new, json=json, seconds=seconds)
+    container = Container(
+        settings=settings_or_exit("254carbon-all-in-one"),
+        record_outcomes=export is not None,
+        profile=(Profile.EMBEDDED if data_dir else Profile.MEMORY).value,
+        data_dir=data_dir,
+    )
     try:
+        door = AllInOne(container, once=once, export=export, as_new=as_new, json=json, seconds=seconds)
         return door.load(input) if input else door.demo()
     except (BadInput, BadSettings) as error:
         return _refuse(str(error))
@@ -119,12 +126,18 @@ class AllInOne:
     as_new: bool
     json: bool
     seconds: float | None
+    durable: bool = attrs.field(init=False, default=False)
+    """Whether anything outlives the process."""
     _stopping: Stopping = attrs.field(init=False, factory=Stopping)
     _refinery: Refinery = attrs.field(init=False)
     _began_s: float = attrs.field(init=False, factory=time.monotonic)
 
     def __attrs_post_init__(self) -> None:
         stages = (self.container.normalize, self.container.enrich, self.container.aggregate, self.container.project)
+        self.durable = self.container.profile() != Profile.MEMORY.value
+        if self.durable:
+            self.container.log()
+            self.container.migrator().up()
         loops = [
             self.container.loop(stage=stage(), group=f"all-in-one-{stage().name}", stopping=self._stopping.asked.is_set)
             for stage in stages
@@ -134,6 +147,8 @@ class AllInOne:
     def load(self, paths: list[str]) -> int:
         """Load files; then export, stop or go on serving."""
         source = self.container.raw_lines(paths)
+        if self.export:
+            self.container.refuse_to_replace()(self.export)
         if self.once:
             self._stopping.on_signals()
             return self._loaded(source, paths)
@@ -162,9 +177,13 @@ class AllInOne:
     def _reported(self, load: LoadRaw) -> int:
         took_s = time.monotonic() - self._began_s
         tables = final_tables(self.container)
-        summary = summary_of(self.container.normalize().counts, tables["silver_ticks"][0])
-        if self.export:
-            write(self.container, self.export, tables, outcomes(self.container, load.ids), summary)
+        ended = outcomes(self.container, load.ids) if self.export else None
+        counts = self.container.normalize().counts
+        if self.durable and ended is not None:
+            counts = with_earlier_runs(counts, ended)
+        summary = summary_of(counts, tables["silver_ticks"][0])
+        if self.export and ended is not None:
+            write(self.container, self.export, tables, ended, summary)
         self._tell(summary, {name: rows.height for name, (rows, _) in tables.items()}, took_s, load.skipped)
         return PARTLY if refused_any(summary) else DONE
 
@@ -180,6 +199,13 @@ class AllInOne:
             console.print(f"tables are in {self.export}")
 
     def _interrupted(self, read: int, paths: list[str]) -> int:
+        if self.durable:
+            print(
+                f"stopped after {read:,} messages; what was read is kept. Run the same command again and it goes on; "
+                "what is in the log already is skipped.",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
         print(
             f"stopped after {read:,} messages. Nothing was exported, and this profile keeps nothing on disk: "
             f"run the same command again ({', '.join(paths)}) and it starts from the beginning.",

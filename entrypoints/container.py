@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from dependency_injector import containers, providers
 
-from adapters.files.exports import write_folder
+from adapters.files.exports import refuse_to_replace, write_folder
 from adapters.files.raw_lines import RawLines
 from adapters.markets.raw_decoder import MarketDecoder
 from adapters.memory.clock import SystemClock
@@ -150,6 +150,16 @@ def _migrator(client: Any, intervals: BarIntervals) -> Any:
     return ClickHouseMigrator(client, [interval.name for interval in intervals.all])
 
 
+def _embedded_tables_url(data_dir: Path) -> str:
+    return f"chdb://{data_dir.resolve() / 'tables'}"
+
+
+def _embedded_log(data_dir: Path, codec: EventCodec) -> Any:
+    from adapters.sql.event_log import SqliteEventLog
+
+    return SqliteEventLog(data_dir, codec, topics.partitions)
+
+
 def _kafka_access(settings: Settings) -> Any:
     from adapters.kafka.access import KafkaAccess
 
@@ -224,7 +234,11 @@ class Container(containers.DeclarativeContainer):
     meter = providers.Singleton(PrometheusMeter)
     journal = providers.Singleton(logger, "dataproc")
     intervals = providers.Singleton(BarIntervals.parse, settings.provided.bar_intervals)
-    clickhouse = providers.Singleton(_clickhouse, settings.provided.clickhouse_url)
+    clickhouse = providers.Selector(
+        profile,
+        embedded=providers.Singleton(_clickhouse, providers.Callable(_embedded_tables_url, data_dir)),
+        distributed=providers.Singleton(_clickhouse, settings.provided.clickhouse_url),
+    )
     migrator = providers.Singleton(_migrator, clickhouse, intervals)
     kafka_access = providers.Singleton(_kafka_access, settings)
     kafka_topics = providers.Singleton(_kafka_topics, kafka_access)
@@ -232,6 +246,7 @@ class Container(containers.DeclarativeContainer):
     tables = providers.Selector(
         profile,
         memory=providers.Singleton(_memory_tables, intervals, cache),
+        embedded=providers.Singleton(_clickhouse_tables, intervals, clickhouse, cache),
         distributed=providers.Singleton(_clickhouse_tables, intervals, clickhouse, cache),
     )
     policies = providers.Singleton(MemoryPolicies.from_files)
@@ -239,11 +254,13 @@ class Container(containers.DeclarativeContainer):
     log = providers.Selector(
         profile,
         memory=providers.Singleton(_log, settings, codec),
+        embedded=providers.Singleton(_embedded_log, data_dir, codec),
         distributed=providers.Singleton(_kafka_log, kafka_access, codec),
     )
     epoch = providers.Selector(
         profile,
         memory=providers.Singleton(MemoryLogicEpoch),
+        embedded=providers.Singleton(_clickhouse_epoch, clickhouse),
         distributed=providers.Singleton(_clickhouse_epoch, clickhouse),
     )
     pace = providers.Singleton(Pace, batch=settings.provided.max_batch_size, linger_s=settings.provided.linger_s)
@@ -302,3 +319,4 @@ class Container(containers.DeclarativeContainer):
     bars = providers.Singleton(FindBars, tables.provided.bars)
     raw_lines = providers.Factory(RawLines, partitions_of=providers.Object(topics.partitions))
     write_folder = providers.Object(write_folder)
+    refuse_to_replace = providers.Object(refuse_to_replace)

@@ -35,6 +35,28 @@ def summary_of(counts: Mapping[str, NormalizationCounts], silver: pl.DataFrame) 
     return {"topics": {topic: _row(count, distinct.get(topic, 0)) for topic, count in sorted(counts.items())}}
 
 
+def with_earlier_runs(
+    counts: Mapping[str, NormalizationCounts], outcomes: pl.DataFrame
+) -> dict[str, NormalizationCounts]:
+    """
+    Counts of every message whose outcome is stored, also of runs that were cut short.
+
+    Args:
+        counts: What this run counted; corrections and repeats are known of this run alone.
+        outcomes: One row a raw message.
+    """
+    stored = outcomes.group_by("topic").agg(
+        pl.len().alias("raw"),
+        *((pl.col("outcome") == ended).sum().alias(ended) for ended in ("accepted", "filtered", "dead_letter")),
+        pl.col("ticks").sum(),
+        pl.col("rejected_rows").sum(),
+    )
+    return {
+        row.pop("topic"): attrs.evolve(counts.get(topic, NormalizationCounts()), **row)
+        for topic, row in ((row["topic"], dict(row)) for row in stored.iter_rows(named=True))
+    }
+
+
 def _row(count: NormalizationCounts, silver_distinct: int) -> dict[str, int]:
     told = attrs.asdict(count)
     told |= {"silver_distinct": silver_distinct, "duplicates": told["ticks"] - silver_distinct}

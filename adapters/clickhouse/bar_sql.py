@@ -5,7 +5,7 @@ Each function says once more what one of the domain says; a property test holds 
 
     domain.silver.tick    mixed, key_digests, content_digests    → digest, KEY_NUMBERS, CONTENT
     domain.gold.window    in_order, parts_of_ticks               → parts_of_ticks
-    domain.gold.bar       parts_of_bars, fold, mean_price, vwap  → parts_of_bars, folded
+    domain.gold.bar       parts_of_bars, fold, with_epoch, vwap  → parts_of_bars, folded
     domain.gold.bar       settle, revision                       → settled
 
 The arithmetic is that of whole numbers: sums of decimals are exact, quotients are rounded half-even once, digests wrap

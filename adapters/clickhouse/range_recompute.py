@@ -15,8 +15,11 @@ from domain.batch import INSTANT
 from domain.gold.interval import MARKET_CLOCKS, UTC, BarIntervals, Interval, Periods, clock_of
 from domain.identity import SERIES
 
-SLICE = timedelta(days=31)
-"""Longest stretch of one statement, which bounds its memory."""
+SLICE_TICKS = 10_000_000
+"""Statements of ticks that one INSERT reads, which bounds its memory to a few GB; a single day may hold more."""
+
+LONGEST_SLICE = timedelta(days=5 * 365)
+"""The engine refuses an insert into more than 100 partitions, and a partition is a month."""
 
 LONGEST_DAY = timedelta(days=2)
 """Further than any clock's day reaches beyond the instants in it."""
@@ -55,7 +58,7 @@ class ClickHouseRangeRecompute:
         spans = {}
         for group in self._groups(asked):
             first, last = self._widened(group.clock, asked.start)[0], self._widened(group.clock, asked.end - _INSTANT)[1]
-            for start, end in self._slices(group.clock, first, last):
+            for start, end in self._slices(group, asked.tenant_id, first, last):
                 self._store(group, asked, start, end)
             spans[group.clock] = (first, last)
         return Recomputed(spans=spans)
@@ -131,12 +134,31 @@ class ClickHouseRangeRecompute:
         start, end = Periods().bounds(interval, series, pl.Series([instant], dtype=INSTANT))
         return start.item(), end.item()
 
-    def _slices(self, clock: str, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
-        start = first
-        while start < last:
-            end = min(self._widened(clock, start + SLICE)[0], last)
-            yield start, end
-            start = end
+    def _slices(
+        self, group: _Group, tenant_id: str, first: datetime, last: datetime
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Whole days with ticks in them, as many together as one statement may read."""
+        start, held = first, 0
+        for day, ticks in self._ticks_by_day(group, tenant_id, first, last):
+            begins = max(self._widened(group.clock, day)[0], first)
+            full = held + ticks > SLICE_TICKS or begins - start > LONGEST_SLICE
+            if held and full and begins > start:
+                yield start, begins
+                start, held = begins, 0
+            held += ticks
+        if held:
+            yield start, last
+
+    def _ticks_by_day(
+        self, group: _Group, tenant_id: str, first: datetime, last: datetime
+    ) -> Iterator[tuple[datetime, int]]:
+        sql = f"""
+            SELECT toDateTime64(toStartOfDay(ts, 'UTC'), 6, 'UTC') AS day, count() AS ticks
+            FROM {self._table("silver_ticks")} WHERE {group.where("ts")} GROUP BY day ORDER BY day
+        """  # noqa: S608 (names of ours)
+        parameters = {"tenant": tenant_id, "first": micros(first), "last": micros(last), **group.parameters}
+        found = self.client.rows(sql, {"day": INSTANT, "ticks": pl.UInt64}, parameters, group.keys)
+        return found.iter_rows()
 
 
 _INSTANT = timedelta(microseconds=1)

@@ -10,6 +10,9 @@ import polars as pl
 
 from adapters.wire.table_rows import to_stored
 
+OUTCOMES = "outcomes.parquet"
+SUMMARY = "summary.json"
+
 
 def write_folder(
     folder: Path, tables: Mapping[str, tuple[pl.DataFrame, type]], outcomes: pl.DataFrame, summary: Any
@@ -18,7 +21,7 @@ def write_folder(
     This will write NAME.parquet for each table, outcomes.parquet and summary.json into a folder.
 
     Everything is written into a folder beside it first and renamed, so a reader finds all of an export or none of it.
-    An earlier export in its place is replaced.
+    An earlier export in its place is replaced; anything else that is there is not.
 
     Args:
         folder: Where to; its parents are made.
@@ -28,16 +31,36 @@ def write_folder(
 
     Raises:
         OSError: The folder can't be written; what stood there before still stands.
+        FileExistsError: It holds something else than an earlier export.
     """
+    folder = folder.absolute()
+    refuse_to_replace(folder)
     aside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     for name, (rows, fact) in tables.items():
         to_stored(rows, fact).write_parquet(aside / f"{name}.parquet")
-    outcomes.write_parquet(aside / "outcomes.parquet")
+    outcomes.write_parquet(aside / OUTCOMES)
     if summary is not None:
-        (aside / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     _put_in_place(aside, folder)
+
+
+def refuse_to_replace(folder: Path) -> None:
+    """
+    Make sure that an export may take this place.
+
+    Raises:
+        FileExistsError: Something else than an earlier export is there, which would be deleted.
+    """
+    if folder.exists() and not (folder.is_dir() and _is_export(folder)):
+        raise FileExistsError(f"{folder} holds something else than an earlier export; give a new or an empty folder")
+
+
+def _is_export(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    ours = all(name == SUMMARY or name.endswith(".parquet") for name in names)
+    return not names or (ours and OUTCOMES in names)
 
 
 def _put_in_place(aside: Path, folder: Path) -> None:

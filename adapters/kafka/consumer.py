@@ -187,7 +187,7 @@ class KafkaConsumer:
             self._unplaced = error
             found = {}
         committed = {where: found.get(where, -1) for where in map(_where, places)}
-        placed = [KafkaPlace(*attrs.astuple(where), _begin(offset)) for where, offset in committed.items()]
+        placed = [KafkaPlace(where.topic, where.partition, _begin(offset)) for where, offset in committed.items()]
         if self.membership.protocol == "consumer":
             consumer.incremental_assign(placed)
         else:
@@ -235,7 +235,7 @@ class KafkaConsumer:
 
     def _gather(self, max_records: int, timeout_s: float) -> None:
         waiting = self._waiting
-        waiting += self._taken(1, 0 if waiting else timeout_s)
+        waiting += self._taken(1, 0 if waiting else timeout_s) if len(waiting) < max_records else []
         size = sum(map(len, waiting))
         while waiting and len(waiting) < max_records and size < self.membership.budget_bytes:
             more = self._taken(min(CHUNK, max_records - len(waiting)), self.membership.gather_s)

@@ -24,7 +24,13 @@ NO_SUCH_TOPIC = frozenset(
         KafkaError._NOENT,  # noqa: SLF001  (a question about partitions without a leader)
     }
 )
-OUTSIDE_THE_LOG = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
+OUTSIDE_THE_LOG = frozenset(
+    {
+        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError.GROUP_ID_NOT_FOUND,  # of a group with members: the brokers came back without what they held
+    }
+)
 HOPELESS = frozenset(
     {
         KafkaError._BAD_MSG,  # noqa: SLF001
@@ -68,5 +74,5 @@ def _cause(error: KafkaError) -> int:
     """The code of an error; where librdkafka only says that all is over, the one its text tells of."""
     if error.code() != KafkaError._FATAL:  # noqa: SLF001
         return error.code()
-    told = (code for code in sorted(DENIED) if KafkaError(code).str() in error.str())
+    told = (code for code in sorted(DENIED | OUTSIDE_THE_LOG) if KafkaError(code).str() in error.str())
     return next(told, error.code())

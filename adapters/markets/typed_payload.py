@@ -127,7 +127,11 @@ class TypedPayloads:
         messages = self._decode([values[event] for event in events])  # type: ignore[misc]
         payloads = [message.payload for message in messages]
         envelope = envelope_columns(events, messages, [message.producer for message in messages])
-        for form in set(map(type, payloads)):
+        forms = set(map(type, payloads))
+        if len(forms) == 1:
+            taken[forms.pop()].take([*envelope, *columns_of(payloads)])
+            return
+        for form in forms:
             its = [type(payload) is form for payload in payloads]
             columns = (list(compress(column, its)) for column in envelope)
             taken[form].take([*columns, *columns_of(compress(payloads, its))])

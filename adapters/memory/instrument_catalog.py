@@ -98,9 +98,7 @@ class _Reader:
             market: MarketRegion(self._region(f"market {market}", own), self.version) for market, own in said.items()
         }
 
-    def groups(
-        self, said: Sequence[Mapping[str, Any]]
-    ) -> tuple[dict[Named, tuple[Entry, ...]], dict[Named, Pattern]]:
+    def groups(self, said: Sequence[Mapping[str, Any]]) -> tuple[dict[Named, tuple[Entry, ...]], dict[Named, Pattern]]:
         """Entries by name, and patterns."""
         named: dict[Named, list[Entry]] = defaultdict(list)
         patterns: dict[Named, Pattern] = {}

@@ -29,13 +29,13 @@ def reference_from(paths: Sequence[Path]) -> Reference:
     Raises:
         BadReference: A file can't be used, or two files speak of the same.
     """
-    together: dict[str, dict[Any, Any]] = {part: {} for part in PARTS}
+    together: dict[str, Any] = {part: {} for part in PARTS}
     for path in paths:
         said = _read(path)
         for part, units in together.items():
             own = getattr(said, part)
             if both := units.keys() & own.keys():
-                raise BadReference(f"{path}: {sorted(map(str, both))[0]} is in another of these files too; keep one")
+                raise BadReference(f"{path}: {min(map(str, both))} is in another of these files too; keep one")
             units.update(own)
     return Reference(**together)
 
@@ -92,7 +92,7 @@ _FROM_YAML: Mapping[str, Callable[[Said, str], Reference]] = MappingProxyType(
 def _alias_rows(rows: Sequence[Said]) -> Said:
     """Rows of `alias`, `instrument`, and `market` where the alias is one of a location."""
     locations: dict[str, dict[str, str]] = defaultdict(dict)
-    instruments = {}
+    instruments: dict[str, str] = {}
     for number, row in enumerate(rows, 1):
         known_names(f"aliases.csv, row {number}", row, ("market", "alias", "instrument"))
         if not {"alias", "instrument"} <= row.keys():
@@ -106,9 +106,7 @@ def _region_rows(rows: Sequence[Said]) -> Said:
     for number, row in enumerate(rows, 1):
         if "region" not in row:
             raise BadReference(f"regions.csv, row {number}: needs a region")
-    return {
-        "regions": {row["region"]: {name: cell for name, cell in row.items() if name != "region"} for row in rows}
-    }
+    return {"regions": {row["region"]: {name: cell for name, cell in row.items() if name != "region"} for row in rows}}
 
 
 _FROM_ROWS: Mapping[str, Callable[[Sequence[Said]], Said]] = MappingProxyType(

@@ -26,7 +26,9 @@ OF_THE_SCHEMA = ("42P01", "42703", "3F000")
 TRANSIENT = ("08", "25006", "40", "53", "55P03", "57", "58")
 """Connection, read-only standby, rollback, resources, lock timeout, cancelled or shutting down, system."""
 
-_REFUSED_LOGIN = re.compile(r"authentication failed|role \".*\" does not exist|no pg_hba.conf entry|no password supplied")
+_REFUSED_LOGIN = re.compile(
+    r"authentication failed|role \".*\" does not exist|no pg_hba.conf entry|no password supplied"
+)
 _NO_DATABASE = re.compile(r"database \".*\" does not exist")
 _SQLITE_SCHEMA = re.compile(r"no such (table|column)")
 _SQLITE_BUSY = re.compile(r"locked|busy|disk is full|disk I/O error")

@@ -89,7 +89,9 @@ class EventFile:
     def _prepare(self) -> None:
         found = self._file.execute("PRAGMA user_version").fetchone()[0]
         if found not in {0, FORMAT}:
-            raise Fatal(f"{self.path} has format {found} and this program writes {FORMAT}; use the release that wrote it")
+            raise Fatal(
+                f"{self.path} has format {found} and this program writes {FORMAT}; use the release that wrote it"
+            )
         pragmas = (f"page_size={PAGE_BYTES}", "journal_mode=WAL", "synchronous=NORMAL")
         for pragma in (*pragmas, f"wal_autocheckpoint={CHECKPOINT_PAGES}", "cache_size=-65536"):
             self._file.execute(f"PRAGMA {pragma}").close()
@@ -103,7 +105,9 @@ class EventFile:
     def segments(self) -> Iterator[Stored]:
         """All segments, in the order in which they were appended."""
         with self._telling("reading the event log"):
-            rows = self._file.execute("SELECT id, topic, bounds, records, length(body) FROM segments ORDER BY id").fetchall()
+            rows = self._file.execute(
+                "SELECT id, topic, bounds, records, length(body) FROM segments ORDER BY id"
+            ).fetchall()
         for number, topic, bounds, records, size in rows:
             by_partition = {int(partition): (first, last) for partition, (first, last) in json.loads(bounds).items()}
             yield Stored(number, topic, by_partition, records, size)
@@ -118,7 +122,9 @@ class EventFile:
     def commits(self) -> Iterator[tuple[str, TopicPartition, Progress]]:
         """How far each group has come."""
         with self._telling("reading the event log"):
-            rows = self._file.execute("SELECT consumers, topic, partition, floor, position, owed FROM commits").fetchall()
+            rows = self._file.execute(
+                "SELECT consumers, topic, partition, floor, position, owed FROM commits"
+            ).fetchall()
         for group, topic, partition, *progress in rows:
             yield group, TopicPartition(topic, partition), Progress(*progress)
 
@@ -187,7 +193,9 @@ def frame_of(partition: pl.Series, offset: pl.Series, time: Any, values: Sequenc
         [
             partition.alias("partition"),
             offset.alias("offset"),
-            pl.Series("time", time, dtype=pl.Int64) if time is not None else pl.repeat(None, len(offset), dtype=pl.Int64, eager=True).alias("time"),
+            pl.Series("time", time, dtype=pl.Int64)
+            if time is not None
+            else pl.repeat(None, len(offset), dtype=pl.Int64, eager=True).alias("time"),
             pl.Series("value", values, dtype=pl.Binary),
         ]
     )

@@ -80,7 +80,7 @@ class SqliteEventLog:
             self._directory.release()
             raise
         self.codec, self.partitions_of, self._retain = codec, partitions_of, retain
-        self._held_records, self._held = held_records, OrderedDict[int, Decoded]()
+        self._room, self._held = held_records, OrderedDict[int, Decoded]()
         self._read_last: tuple[int, Undecoded] | None = None
         self._segments: dict[str, list[Stored]] = {}
         self._offsets: dict[TopicPartition, Offsets] = {}
@@ -188,8 +188,7 @@ class SqliteEventLog:
             self._file.commit(group.name, come, done)
             group.progress.update(come)
             for segment in done:
-                self._segments[segment.topic].remove(segment)
-                self._held.pop(segment.id, None)
+                self._drop(segment)
 
     def _unneeded(self, topics: Iterable[str], group: Group, floors: Mapping[TopicPartition, int]) -> Iterator[Stored]:
         """The oldest segments of these topics that every group that reads them has passed, given this one's floors."""
@@ -231,8 +230,14 @@ class SqliteEventLog:
 
     def _hold(self, stored: Stored, segment: Decoded) -> None:
         self._held[stored.id] = segment
-        while sum(map(len, self._held.values())) > self._held_records:
-            self._held.popitem(last=False)
+        self._room -= len(segment)
+        while self._room < 0:
+            self._room += len(self._held.popitem(last=False)[1])
+
+    def _drop(self, stored: Stored) -> None:
+        self._segments[stored.topic].remove(stored)
+        if stored.id in self._held:
+            self._room += len(self._held.pop(stored.id))
 
     def _records(self, segment: Stored) -> Decoded | Undecoded:
         if segment.id in self._held:

@@ -70,4 +70,3 @@ def _aliases_in(rows: Sequence[Row]) -> Aliases:
         {row["alias"]: row["stands_for"] for row in rows if row["market"] == WHOLE_ID},
         {(row["market"], row["alias"]): row["stands_for"] for row in rows if row["market"] != WHOLE_ID},
     )
-

@@ -25,4 +25,6 @@ class SqlLogicEpoch:
 
     def mark(self, epoch: int) -> None:
         """Mark an epoch durably."""
-        self.database.changing("marking the logic epoch", lambda connection: connection.execute(_MARK, {"epoch": epoch}))
+        self.database.changing(
+            "marking the logic epoch", lambda connection: connection.execute(_MARK, {"epoch": epoch})
+        )

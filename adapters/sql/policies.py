@@ -18,6 +18,7 @@ class SqlPolicies:
     def feeds(self) -> FeedPolicies:
         """How each feed's labels are read and how patient its windows are, as loaded now."""
         rows = self.database.reading(
-            "reading feed policies", lambda connection: connection.execute(sa.select(schema.feed_policies)).mappings().all()
+            "reading feed policies",
+            lambda connection: connection.execute(sa.select(schema.feed_policies)).mappings().all(),
         )
         return FeedPolicies.of(feeds_of(rows))

@@ -18,6 +18,7 @@ class SqlPriceLimits:
     def limits(self) -> PriceLimits:
         """The limits in force at any instant, for any instrument, as loaded now."""
         rows = self.database.reading(
-            "reading price limits", lambda connection: connection.execute(sa.select(schema.quality_policies)).mappings().all()
+            "reading price limits",
+            lambda connection: connection.execute(sa.select(schema.quality_policies)).mappings().all(),
         )
         return PriceLimits.of(limits_of(rows))

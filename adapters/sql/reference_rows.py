@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 
 from adapters.sql import schema
 from application.ports.reference_store import Region
@@ -15,7 +16,11 @@ from domain.gold.limits import BEGINNING, PriceLimit
 from domain.gold.taxonomy import FOREVER
 from domain.silver.feed import FeedPolicy, Label
 
-Row = Mapping[str, Any]
+Row = RowMapping
+"""As it was read."""
+
+Written = Mapping[str, Any]
+"""As it is written."""
 
 WHOLE_ID = ""
 """Market of an alias that is a whole id."""
@@ -97,9 +102,9 @@ class Part:
     """Where a part of the reference data is stored."""
 
     table: sa.Table
-    where: Callable[[Any], Row]
+    where: Callable[[Any], Written]
     """The columns that name a unit, by its key."""
-    rows: Callable[[Any], Sequence[Row]]
+    rows: Callable[[Any], Sequence[Written]]
     """The other columns of each of a unit's rows, by its value."""
     units: Callable[[Sequence[Row]], Mapping[Any, Any]]
     """All units by key, out of the table's rows."""
@@ -112,7 +117,7 @@ def _limits_by_scope(rows: Iterable[Row]) -> dict[tuple[str, ...], tuple[PriceLi
     return {scope: tuple(limits) for scope, limits in found.items()}
 
 
-def _rows_of_limits(limits: Iterable[PriceLimit]) -> list[Row]:
+def _rows_of_limits(limits: Iterable[PriceLimit]) -> list[Written]:
     return [
         {"bound": bound, "price": price, "valid_from": limit.since or BEGINNING, "valid_until": limit.until or FOREVER}
         for limit in limits
@@ -121,7 +126,7 @@ def _rows_of_limits(limits: Iterable[PriceLimit]) -> list[Row]:
     ]
 
 
-def _row_of_feed(policy: FeedPolicy) -> Row:
+def _row_of_feed(policy: FeedPolicy) -> Written:
     row = attrs.asdict(policy, recurse=False)
     return {name: row[name] for name in row if name not in FEED_KEY} | {"label": policy.label.value}
 
@@ -184,9 +189,10 @@ PARTS: Mapping[str, Part] = MappingProxyType(
             schema.feed_policies,
             lambda key: dict(zip(FEED_KEY, key, strict=True)),
             lambda policy: [_row_of_feed(policy)],
-            lambda rows: {tuple(row[name] for name in FEED_KEY): one for row, one in zip(rows, feeds_of(rows), strict=True)},
+            lambda rows: {
+                tuple(row[name] for name in FEED_KEY): one for row, one in zip(rows, feeds_of(rows), strict=True)
+            },
         ),
     }
 )
 """By the names that application.ports.reference_store.Reference gives them."""
-

@@ -31,7 +31,9 @@ class SqlReferenceStore:
 
 
 def _held(connection: Connection) -> Reference:
-    parts = {name: part.units(connection.execute(sa.select(part.table)).mappings().all()) for name, part in PARTS.items()}
+    parts = {
+        name: part.units(connection.execute(sa.select(part.table)).mappings().all()) for name, part in PARTS.items()
+    }
     return Reference(**parts, load=_last_load(connection))
 
 
@@ -60,7 +62,9 @@ def _write(connection: Connection, changes: Sequence[Change], load: int) -> None
 
 def _claim(connection: Connection, load: int, changes: int) -> None:
     """Number this load. Of two that follow the same one, the second finds its number taken."""
-    stale = StaleReference("somebody loaded reference data meanwhile; run the command again and look at the changes anew")
+    stale = StaleReference(
+        "somebody loaded reference data meanwhile; run the command again and look at the changes anew"
+    )
     if _last_load(connection) != load:
         raise stale
     try:

@@ -12,7 +12,11 @@ import sqlalchemy as sa
 from adapters.sql.types import Exact, Instant, Json
 
 metadata = sa.MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s"}
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s",
+    }
 )
 
 
@@ -202,7 +206,11 @@ logic_epochs = sa.Table(
     "logic_epochs",
     metadata,
     sa.Column("epoch", sa.Integer, autoincrement=False, nullable=False),
-    sa.Column("marked_at", sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"), server_default=sa.func.current_timestamp()),
+    sa.Column(
+        "marked_at",
+        sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"),
+        server_default=sa.func.current_timestamp(),
+    ),
     sa.PrimaryKeyConstraint("epoch"),
 )
 
@@ -211,6 +219,10 @@ reference_loads = sa.Table(
     metadata,
     sa.Column("load", sa.Integer, autoincrement=False, nullable=False),
     sa.Column("changes", sa.Integer, nullable=False),
-    sa.Column("loaded_at", sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"), server_default=sa.func.current_timestamp()),
+    sa.Column(
+        "loaded_at",
+        sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"),
+        server_default=sa.func.current_timestamp(),
+    ),
     sa.PrimaryKeyConstraint("load"),
 )

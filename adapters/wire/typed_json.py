@@ -116,21 +116,20 @@ def number_texts(numbers: Sequence[Any]) -> tuple[pl.Series, list[int]]:
         objects, escapes and bytes that are no UTF-8, for the exact reader.
     """
     joined = b"\n".join(numbers)
-    if not joined.strip(b"\nnul"):
+    odd = joined.translate(None, _OF_NUMBERS)
+    if odd == b"null" * len(numbers):
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(numbers)), []
-    unsure: list[int] = []
-    if b"\\" in joined or b"[" in joined or b"{" in joined or not joined.isascii():
-        unsure = [place for place, number in enumerate(numbers) if not _is_plain(bytes(number))]
-        plain = list(numbers)
-        for place in unsure:
-            plain[place] = b""
-        joined = b"\n".join(plain)
-    texts = joined.decode().split("\n")
-    if b'"' in joined or b"null" in joined or b"\n\n" in b"\n%b\n" % joined:
-        return pl.Series([None if text in _NO_NUMBER else text.strip('"') for text in texts], dtype=pl.String), unsure
-    return pl.Series(texts, dtype=pl.String), unsure
+    if not odd and b"\n\n" not in b"\n%b\n" % joined:
+        return pl.Series(joined.decode().split("\n"), dtype=pl.String), []
+    unsure = [place for place, number in enumerate(numbers) if not _is_plain(bytes(number))]
+    plain = list(numbers)
+    for place in unsure:
+        plain[place] = b""
+    texts = b"\n".join(plain).decode().split("\n")
+    return pl.Series([None if text in _NO_NUMBER else text.strip('"') for text in texts], dtype=pl.String), unsure
 
 
+_OF_NUMBERS = b"0123456789.-+eE\n"
 _NO_NUMBER = ("null", "")
 
 

@@ -1,4 +1,4 @@
-"""Alembic's door: runs migrations on the connection it is given, or writes them down as SQL."""
+"""Alembic's door: runs migrations on the connection it is given, or writes them down as SQL."""  # noqa: INP001 (Alembic finds it by its path)
 
 from alembic import context
 

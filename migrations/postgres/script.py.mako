@@ -1,4 +1,4 @@
-"""${message}."""
+"""${message}."""  # noqa: INP001 (Alembic finds it by its path)
 
 import sqlalchemy as sa
 from alembic import op

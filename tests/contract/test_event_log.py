@@ -4,6 +4,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
@@ -11,6 +13,8 @@ import polars as pl
 import pytest
 
 from adapters.memory.event_log import MemoryEventLog
+from adapters.sql.event_log import SqliteEventLog
+from adapters.wire.events import EventCodec, WireFormat
 from application.ports.errors import LogUnavailable
 from application.ports.event_log import Consumer, EventLog, Listener, Polled, Progress, TopicPartition
 from domain.bronze.raw_event import RawEvents
@@ -56,6 +60,24 @@ def in_memory(stack: ExitStack) -> World:
     return World(log, unused("ticks"), unused("twin"), unused("raw"), log.append)
 
 
+def in_sqlite(stack: ExitStack) -> World:
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    typed, twin = unused("ticks"), unused("twin")
+    codec = EventCodec(dict.fromkeys((typed, twin), TickBatch))
+    log = SqliteEventLog(folder, codec, lambda _: PARTITIONS, retain=True)
+    stack.callback(log.close)
+    return World(log, typed, twin, unused("raw"), log.append)
+
+
+def on_disk(stack: ExitStack, held_records: int) -> World:
+    typed, twin = unused("ticks"), unused("twin")
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="dataproc-log-")))
+    codec = EventCodec(dict.fromkeys((typed, twin), TickBatch), WireFormat.AVRO)
+    log = SqliteEventLog(folder, codec, lambda _: PARTITIONS, retain=True, held_records=held_records)
+    stack.callback(log.close)
+    return World(log, typed, twin, unused("raw"), log.append)
+
+
 def on_kafka(cluster: Cluster, stack: ExitStack) -> World:
     typed, twin, raw = (cluster.topic(name, PARTITIONS) for name in ("ticks", "twin", "raw"))
     log = cluster.log(typed, twin, partitions=PARTITIONS)
@@ -72,6 +94,9 @@ def put_on_kafka(cluster: Cluster, events: RawEvents) -> None:
 
 WORLDS: dict[str, Callable[[ExitStack], World]] = {
     "memory": in_memory,
+    "SQLite": in_sqlite,
+    "SQLite, at hand": lambda stack: on_disk(stack, held_records=1_000),
+    "SQLite, from the file": lambda stack: on_disk(stack, held_records=0),
     "librdkafka's mock": lambda stack: on_kafka(mock_kafka(stack), stack),
     "Kafka": lambda stack: on_kafka(real_kafka(), stack),
 }

@@ -1,16 +1,23 @@
 """What every instrument catalog promises, on a small set of reference data."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 
 from adapters.memory.instrument_catalog import MemoryInstrumentCatalog
 from adapters.memory.reference_files import SHIPPED
-from application.ports.reference_store import BadReference
+from adapters.redis.instrument_cache import RedisInstrumentCache
+from adapters.sql.instrument_catalog import SqlInstrumentCatalog
 from application.ports.instrument_catalog import InstrumentCatalog
+from application.ports.reference_store import BadReference
 from domain.gold.limits import BEGINNING
-from domain.gold.taxonomy import UNKNOWN, Classification, InstrumentKey
+from domain.gold.taxonomy import UNKNOWN, Classification, History, InstrumentKey
+from tests.performing import StandingClock
+from tests.support.databases import KINDS, loaded, reference_database
+from tests.support.redis import empty_redis
 
 SOUTH_JOINED = datetime(2013, 12, 19, tzinfo=UTC)
 RETIRED = datetime(2020, 1, 1, tzinfo=UTC)
@@ -136,6 +143,9 @@ class TestMemoryInstrumentCatalog(InstrumentCatalogContract):
             ({"instruments": "- a list"}, "is no mapping"),
             ({"instruments": "{"}, "can't be read"),
             ({"aliases": "names: {}"}, "nobody reads names"),
+            ({"instruments": "version: one"}, "version must be a whole number"),
+            ({"instruments": "groups: [{kinds: [LMP], commodity: x}]"}, "kinds are those of a market"),
+            ({"instruments": "groups: [{patterns: ['('], commodity: x}]"}, "is no regular expression"),
         ],
     )
     def test_a_mistake_is_told_with_its_place(self, tmp_path: Path, files: dict[str, str], told: str) -> None:
@@ -145,6 +155,34 @@ class TestMemoryInstrumentCatalog(InstrumentCatalogContract):
     def test_an_absent_file_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(BadReference, match=r"instruments.yaml can't be read"):
             MemoryInstrumentCatalog.from_files(tmp_path)
+
+
+class TestSqlInstrumentCatalog(InstrumentCatalogContract):
+    @pytest.fixture(params=KINDS)
+    def catalog(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InstrumentCatalog]:
+        with reference_database(request.param, tmp_path) as database:
+            yield SqlInstrumentCatalog(loaded(database, *written(tmp_path).glob("*.yaml")))
+
+
+@pytest.mark.services
+class TestRedisInstrumentCache(InstrumentCatalogContract):
+    @pytest.fixture(params=["filling", "filled"])
+    def catalog(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InstrumentCatalog]:
+        catalog = MemoryInstrumentCatalog.from_files(written(tmp_path))
+        with empty_redis() as redis:
+            cache = RedisInstrumentCache(catalog, redis, StandingClock(), chance=lambda: 0.5)
+            yield AskedTwice(cache) if request.param == "filled" else cache
+
+
+@attrs.frozen
+class AskedTwice:
+    """A catalog whose every answer is the second one."""
+
+    catalog: InstrumentCatalog
+
+    def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
+        self.catalog.lookup(instruments)
+        return self.catalog.lookup(instruments)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,21 @@
 """What every price cache promises."""
 
+from collections.abc import Iterator
 from threading import Thread
 
 import pytest
 
 from adapters.memory import price_cache
 from adapters.memory.price_cache import MemoryPriceCache
+from adapters.redis.patient_price_cache import PatientPriceCache
+from adapters.redis.price_cache import RedisPriceCache
 from application.ports.price_cache import PriceCache
 from domain.served.latest_price import LatestPrices, latest_of
 from domain.silver.tick import Tick
 from tests.builders import TEN, tick
+from tests.performing import StandingClock
 from tests.steps.enriching import enriched_batch
+from tests.support.redis import Told, empty_redis
 
 
 def latest(*facts: Tick) -> LatestPrices:
@@ -81,3 +86,20 @@ class TestMemoryPriceCache(PriceCacheContract):
     def cache(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PriceCache:
         monkeypatch.setattr(price_cache, "UNMERGED_ROWS", request.param)
         return MemoryPriceCache()
+
+
+@pytest.mark.services
+class TestRedisPriceCache(PriceCacheContract):
+    @pytest.fixture
+    def cache(self) -> Iterator[PriceCache]:
+        with empty_redis() as redis:
+            yield RedisPriceCache(redis)
+
+
+class TestPatientPriceCache(PriceCacheContract):
+    @pytest.fixture
+    def cache(self) -> PriceCache:
+        return PatientPriceCache(MemoryPriceCache(), StandingClock(), Told())
+
+    # It is for one writer.
+    test_of_writers_at_once_the_highest_stays = None  # type: ignore[assignment]

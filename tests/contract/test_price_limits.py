@@ -1,5 +1,6 @@
 """What every source of price limits promises."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from adapters.memory.price_limits import MemoryPriceLimits
-from application.ports.reference_store import BadReference
+from adapters.sql.price_limits import SqlPriceLimits
 from application.ports.price_limits import PriceLimitPolicies
+from application.ports.reference_store import BadReference
 from domain.gold.instrument_name import InstrumentName
 from domain.gold.limits import Bounds, Subject
+from tests.support.databases import KINDS, loaded, reference_database
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 
@@ -54,6 +57,13 @@ class PriceLimitsContract:
 def written(folder: Path, text: str) -> Path:
     (folder / "price_limits.yaml").write_text(text, encoding="utf-8")
     return folder
+
+
+class TestSqlPriceLimits(PriceLimitsContract):
+    @pytest.fixture(params=KINDS)
+    def policies(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PriceLimitPolicies]:
+        with reference_database(request.param, tmp_path) as database:
+            yield SqlPriceLimits(loaded(database, written(tmp_path, LIMITS) / "price_limits.yaml"))
 
 
 class TestMemoryPriceLimits(PriceLimitsContract):

@@ -1,4 +1,4 @@
-"""Instruments, regions, aliases, feeds and price limits, who loaded them, and which formulas own the tables."""
+"""Instruments, regions, aliases, feeds and price limits, who loaded them, and which formulas own the tables."""  # noqa: INP001 (Alembic finds it by its path)
 
 from typing import Any
 

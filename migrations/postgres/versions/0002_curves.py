@@ -1,4 +1,4 @@
-"""Definitions of curves and spreads, and the calendars they live on."""
+"""Definitions of curves and spreads, and the calendars they live on."""  # noqa: INP001 (Alembic finds it by its path)
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Jobs and the chunks they are done in."""
+"""Jobs and the chunks they are done in."""  # noqa: INP001 (Alembic finds it by its path)
 
 from typing import Any
 

@@ -92,6 +92,7 @@ def test_the_mean_takes_plain_numbers_too() -> None:
     assert mean_price(10.0, 4) == 2.5  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(prices, st.integers(1, 10**6)), min_size=1, max_size=20))
 def test_the_mean_is_that_of_exact_decimals(rows: list[tuple[Decimal, int]]) -> None:
     frame = pl.DataFrame(rows, schema={"sum": PRICE_SUM, "count": pl.UInt64}, orient="row")
@@ -128,6 +129,7 @@ def test_the_vwap_is_rounded_half_even_once_and_null_where_it_can_not_be_told(
     assert the_vwap(*given_) == expected
 
 
+@settings(deadline=None)
 @given(
     st.none() | st.decimals(Decimal("-9.8e21"), Decimal("9.8e21"), places=16),
     st.none() | st.decimals(Decimal(-1), Decimal("1e20"), places=8),
@@ -136,6 +138,7 @@ def test_the_vwap_is_that_of_exact_decimals(turnover: Decimal | None, volume: De
     assert the_vwap(turnover, volume) == vwap_of(turnover, volume)
 
 
+@settings(deadline=None)
 @given(prices, st.none() | prices)
 def test_notional_is_exact(price: Decimal, volume: Decimal | None) -> None:
     found = notional(pl.Series([price], dtype=PRICE), pl.Series([volume], dtype=PRICE))

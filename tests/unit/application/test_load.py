@@ -1,0 +1,113 @@
+from collections.abc import Iterator, Sequence
+
+import attrs
+import pytest
+
+from adapters.memory.event_log import MemoryEventLog
+from application import topics
+from application.commands.load import LoadRaw
+from application.ports.event_log import Listener
+from application.ports.raw_source import BadInput, Lines
+from domain.bronze.raw_event import RawEvents
+
+TOPIC = topics.RAW_TICKS
+Said = tuple[int, int | None] | tuple[int, int | None, str]
+"""Partition, offset where the line has one, and its id where it has one."""
+
+
+@attrs.frozen
+class Given:
+    """A source that yields these batches of lines."""
+
+    batches: Sequence[Sequence[Said]]
+    topic: str = TOPIC
+
+    def lines(self, at_most: int) -> Iterator[Lines]:
+        for number, batch in enumerate(self.batches):
+            events = RawEvents(
+                topics=[self.topic] * len(batch),
+                partitions=[said[0] for said in batch],
+                offsets=[-1 if said[1] is None else said[1] for said in batch],
+                timestamps_us=[0] * len(batch),
+                values=[f"{number}.{row}".encode() for row in range(len(batch))],
+            )
+            ids = {row: said[2] for row, said in enumerate(batch) if len(said) == 3}
+            places = [f"file{number}:{row + 1}" for row in range(len(batch))]
+            yield Lines(events, ids, places, [said[1] is not None for said in batch])
+
+
+@attrs.define
+class Loading:
+    log: MemoryEventLog = attrs.field(factory=lambda: MemoryEventLog(lambda _: 2, retain=True))
+
+    def load(self, *batches: Sequence[Said], as_new: bool = False) -> LoadRaw:
+        load = LoadRaw(Given(batches), self.log, as_new)
+        assert [*load.batches(100)] == [len(batch) for batch in batches]
+        return load
+
+    def held(self) -> list[tuple[int, int, bytes | None]]:
+        """Everything in the log, by partition and offset."""
+        consumer = self.log.subscribe("reader", [TOPIC], Listener(lambda _: None, lambda _: None))
+        raw = consumer.poll(1000, 0).raw
+        consumer.close()
+        return sorted(zip(raw.partitions, raw.offsets, raw.values, strict=True)) if raw else []
+
+    def coordinates(self) -> list[tuple[int, int]]:
+        return [(partition, offset) for partition, offset, _ in self.held()]
+
+
+@pytest.fixture
+def loading() -> Loading:
+    return Loading()
+
+
+def test_messages_keep_their_coordinates_gaps_included(loading: Loading) -> None:
+    load = loading.load([(0, 3), (1, 0), (0, 7)], [(0, 8)])
+    assert loading.coordinates() == [(0, 3), (0, 7), (0, 8), (1, 0)]
+    assert (load.read, load.skipped) == (4, 0)
+
+
+def test_a_message_that_is_in_the_log_already_is_skipped_so_a_load_can_be_repeated(loading: Loading) -> None:
+    loading.load([(0, 0), (0, 1)])
+    again = loading.load([(0, 0), (0, 1), (0, 2)], [(0, 1)])
+    assert loading.held() == [(0, 0, b"0.0"), (0, 1, b"0.1"), (0, 2, b"0.2")]
+    assert (again.read, again.skipped) == (4, 3)
+
+
+def test_a_coordinate_that_comes_twice_in_one_batch_counts_once(loading: Loading) -> None:
+    load = loading.load([(0, 5), (0, 5), (0, 6), (0, 5)])
+    assert loading.held() == [(0, 5, b"0.0"), (0, 6, b"0.2")]
+    assert load.skipped == 2
+
+
+def test_a_line_without_an_offset_gets_the_next_one(loading: Loading) -> None:
+    loading.load([(0, 5)])
+    loading.load([(0, None), (0, 9), (0, None), (1, None)])
+    assert loading.coordinates() == [(0, 5), (0, 6), (0, 9), (0, 10), (1, 0)]
+
+
+@pytest.mark.parametrize("batches", [([(0, 5)], [(0, 3)]), ([(0, 5), (0, 3)],)])
+def test_a_line_below_the_end_that_is_not_in_the_log_is_named(loading: Loading, batches: Sequence[Sequence[Said]]) -> None:
+    with pytest.raises(BadInput, match=r"file\d:\d: ingestion.market.ticks.raw.v1/0/3 lies below the end 6 .* --as-new"):
+        loading.load(*batches)
+
+
+def test_as_new_gives_every_line_a_fresh_offset(loading: Loading) -> None:
+    loading.load([(0, 7), (1, 0)])
+    load = loading.load([(0, 7), (0, 3), (1, None)], [(0, 7)], as_new=True)
+    assert loading.coordinates() == [(0, 7), (0, 8), (0, 9), (0, 10), (1, 0), (1, 1)]
+    assert load.skipped == 0
+
+
+def test_ids_are_kept_by_the_coordinate_a_message_got(loading: Loading) -> None:
+    load = loading.load([(0, 0, "a"), (0, None, "b"), (0, 0, "again")])
+    assert load.ids == {(TOPIC, 0, 0): "a", (TOPIC, 0, 1): "b"}
+    new = loading.load([(0, 0, "c")], as_new=True)
+    assert new.ids == {(TOPIC, 0, 2): "c"}
+
+
+def test_a_topic_that_nobody_reads_is_refused_before_anything_is_lost(loading: Loading) -> None:
+    load = LoadRaw(Given([[(0, 0)]], topic="normalized.market.ticks.v1"), loading.log)
+    with pytest.raises(BadInput, match=r"file0:1: nobody reads the topic 'normalized.market.ticks.v1'"):
+        list(load.batches(100))
+    assert loading.held() == []

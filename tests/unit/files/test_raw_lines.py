@@ -1,0 +1,121 @@
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.files.raw_lines import STANDARD_INPUT, RawLines
+from application.ports.raw_source import BadInput, Lines
+
+Place = tuple[int, int]
+
+
+def line(offset: int | None = 0, partition: int | None = 0, **fields: Any) -> dict[str, Any]:
+    placed = {name: value for name, value in (("partition", partition), ("offset", offset)) if value is not None}
+    return {"topic": "t", **placed, "timestamp_ms": 1000 + (offset or 0), "value": {"n": offset}} | fields
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., str]:
+    def written(name: str, *lines: dict[str, Any] | str) -> str:
+        text = "".join((said if isinstance(said, str) else json.dumps(said)) + "\n" for said in lines)
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return str(path)
+
+    return written
+
+
+def read(*paths: str, at_most: int = 100) -> list[Lines]:
+    return list(RawLines(paths, lambda _: 4).lines(at_most))
+
+
+def places(*paths: str) -> list[Place]:
+    return [place for lines in read(*paths) for place in zip(lines.events.partitions, lines.events.offsets, strict=True)]
+
+
+def test_a_line_is_a_message_with_its_coordinates(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", line(7, 2, id="x", timestamp_ms=5))
+    (lines,) = read(path)
+    assert (lines.events.topics, lines.events.partitions, lines.events.offsets) == (["t"], [2], [7])
+    assert (lines.events.timestamps_us, lines.events.values) == ([5000], [b'{"n": 7}'])
+    assert (lines.ids, lines.places, lines.placed) == ({0: "x"}, [f"{path}:1"], [True])
+
+
+def test_a_message_is_the_exact_text_of_its_value(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", '{"topic":"t","value": {"price":1.10, "a":1,"a" :2}}', '{"topic":"t","value":null}', '{"topic":"t","value":"x"}')
+    assert [value for lines in read(path) for value in lines.events.values] == [b'{"price":1.10, "a":1,"a" :2}', b"null", b'"x"']
+
+
+def test_bytes_that_are_no_json_come_as_base64(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", line(value_b64=b64encode(b"\x00\xff").decode()), line(1, value_b64=None))
+    assert read(path)[0].events.values == [b"\x00\xff", None]
+
+
+def test_files_may_be_compressed_and_have_blank_lines(write: Callable[..., str]) -> None:
+    path = write("a.jsonl.gz", line(0), "", "  ", line(1))
+    assert places(path) == [(0, 0), (0, 1)]
+    assert read(path)[0].places == [f"{path}:1", f"{path}:4"]
+
+
+def test_lines_come_at_most_so_many_at_a_time(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", *(line(offset) for offset in range(5)))
+    assert [len(lines.events) for lines in read(path, at_most=2)] == [2, 2, 1]
+    assert read(write("empty.jsonl")) == []
+
+
+def test_a_line_without_a_partition_gets_that_of_its_key(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", line(None, None, key="abc"), line(None, None, key="abd"), line(None, None), line(None, 3), line(5, None))
+    (lines,) = read(path)
+    assert lines.events.partitions == [2, 1, 0, 3, 0]
+    assert (lines.events.offsets, lines.placed) == ([-1, -1, -1, -1, 5], [False] * 5)
+
+
+def test_files_are_merged_by_coordinate_whatever_their_times_say(write: Callable[..., str]) -> None:
+    one = write("one.jsonl", line(0), line(3, timestamp_ms=1), line(1, 1, timestamp_ms=0))
+    two = write("two.jsonl.gz", line(1, timestamp_ms=9000), line(2, timestamp_ms=1), line(0, 1, timestamp_ms=9))
+    merged = places(one, two)
+    assert [offset for partition, offset in merged if partition == 0] == [0, 1, 2, 3]
+    assert [offset for partition, offset in merged if partition == 1] == [0, 1]
+
+
+def test_one_file_twice_gives_every_line_twice(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", line(0), line(1), line(None))
+    assert sorted(places(path, path)) == [(0, -1), (0, -1), (0, 0), (0, 0), (0, 1), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("{", "a.jsonl:1 is no raw message"),
+        ("[]", "is no raw message"),
+        ('{"value":1}', "missing required field `topic`"),
+        ('{"topic":"t","partition":-1,"value":1}', "is no raw message"),
+        ('{"topic":"t","offset":9223372036854775807,"value":1}', "is no raw message"),
+        ('{"topic":"t","offset":"0","value":1}', "is no raw message"),
+        ('{"topic":"t"}', "has neither value nor value_b64"),
+        ('{"topic":"t","value_b64":"?"}', "value_b64 is not base64"),
+        ('{"topic":"t","value_b64":"ä"}', "value_b64 is not base64"),
+        ('{"topic":"\\ud800","value":1}', "is no raw message"),
+    ],
+)
+def test_a_line_that_is_no_raw_message_is_named(write: Callable[..., str], said: str, complaint: str) -> None:
+    with pytest.raises(BadInput, match=complaint):
+        read(write("a.jsonl", said))
+
+
+def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, write: Callable[..., str]) -> None:
+    with pytest.raises(BadInput, match=r"absent.jsonl can't be read"):
+        read(str(tmp_path / "absent.jsonl"))
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(Path(write("a.jsonl.gz", *(line(n) for n in range(50)))).read_bytes()[:60])
+    with pytest.raises(BadInput, match=r"broken.gz can't be read"):
+        read(str(broken))
+
+
+def test_standard_input_can_not_be_merged_with_files(write: Callable[..., str]) -> None:
+    with pytest.raises(BadInput, match="standard input can be read once only"):
+        read(STANDARD_INPUT, write("a.jsonl", line(0)))
