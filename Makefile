@@ -15,10 +15,10 @@ TESTS_aggregation := aggregat or bar or watermark or seal or recompute
 TESTS_projection := project or latest or served
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test coverage lint format validate bench lock clean
+.PHONY: help install demo run test coverage lint format validate bench lock clean services-install services-up services-down services-status
 
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  SERVICE is normalization, enrichment, aggregation or projection; for run also all_in_one."
 
 install: $(READY)  ## Make .venv what requirements.lock says; quick when it is already
@@ -61,6 +61,18 @@ validate: lint test  ## Everything a commit needs: lint and test
 
 bench: install  ## Measure speed and memory; prints numbers, asserts none
 	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.performance.bench $(ARGS)
+
+services-install: install  ## Put PostgreSQL, Redis, Java and Kafka's jars in place (Debian packages, Maven Central)
+	$(BIN)/python -m entrypoints.services install
+
+services-up: install  ## Start Kafka, ClickHouse, PostgreSQL and Redis as local processes; addresses go to .services.env
+	$(BIN)/python -m entrypoints.services up
+
+services-down: install  ## Stop them and remove their data
+	$(BIN)/python -m entrypoints.services down
+
+services-status: install  ## Tell which of them run
+	$(BIN)/python -m entrypoints.services status
 
 lock: install  ## Renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --all-extras --python-version 3.11 --upgrade pyproject.toml -o requirements.lock

@@ -1,6 +1,7 @@
 """The composition root: which adapters stand behind the ports. Only here are adapters and the injector known."""
 
 import importlib.metadata
+import random
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,8 @@ from adapters.memory.logic_epoch import MemoryLogicEpoch
 from adapters.memory.policies import MemoryPolicies
 from adapters.memory.price_cache import MemoryPriceCache
 from adapters.memory.price_limits import MemoryPriceLimits
+from adapters.memory.reference import reference_from
+from adapters.memory.reference_files import SHIPPED
 from adapters.memory.tables import (
     MemoryBarTable,
     MemoryDeadLetterTable,
@@ -32,6 +35,7 @@ from adapters.telemetry.logs import configure, logger
 from adapters.telemetry.meter import PrometheusMeter
 from adapters.wire.events import EventCodec
 from application import topics
+from application.commands.load_reference import LoadReference
 from application.commands.replay import ReplayRaw
 from application.commands.topics import CreateTopics, RequireTopics
 from application.consume import DEAD_LETTERS, Consume, Pace
@@ -59,6 +63,8 @@ from domain.silver.tick import TickBatch
 from entrypoints.settings import Settings
 
 configure_logs = configure
+SHIPPED_REFERENCE = SHIPPED
+"""Folder of the reference files that come with the program."""
 
 EXPORTED = (SILVER_TICKS, ENRICHED_TICKS, SERVED_LATEST, DEAD_LETTERS)
 """Tables an export holds besides bars and outcomes."""
@@ -160,6 +166,50 @@ def _embedded_log(data_dir: Path, codec: EventCodec) -> Any:
     return SqliteEventLog(data_dir, codec, topics.partitions)
 
 
+def _redis(url: str) -> Any:
+    from adapters.redis.connection import RedisConnection
+
+    return RedisConnection.at(url)
+
+
+def _redis_prices(redis: Any, clock: SystemClock, journal: Any) -> Any:
+    from adapters.redis.patient_price_cache import PatientPriceCache
+    from adapters.redis.price_cache import RedisPriceCache
+
+    return PatientPriceCache(RedisPriceCache(redis), clock, journal)
+
+
+def _database(dsn: str) -> Any:
+    from adapters.sql.database import Database
+
+    return Database.at(dsn)
+
+
+def _sql_migrator(database: Any) -> Any:
+    from adapters.sql.migrator import SqlMigrator
+
+    return SqlMigrator(database)
+
+
+def _sql_catalog(database: Any, redis: Any, clock: SystemClock) -> Any:
+    from adapters.redis.instrument_cache import RedisInstrumentCache
+    from adapters.sql.instrument_catalog import SqlInstrumentCatalog
+
+    return RedisInstrumentCache(SqlInstrumentCatalog(database), redis, clock, random.random)
+
+
+def _sql_limits(database: Any) -> Any:
+    from adapters.sql.price_limits import SqlPriceLimits
+
+    return SqlPriceLimits(database)
+
+
+def _load_reference(database: Any) -> Any:
+    from adapters.sql.reference_store import SqlReferenceStore
+
+    return LoadReference(SqlReferenceStore(database))
+
+
 def _kafka_access(settings: Settings) -> Any:
     from adapters.kafka.access import KafkaAccess
 
@@ -242,7 +292,29 @@ class Container(containers.DeclarativeContainer):
     migrator = providers.Singleton(_migrator, clickhouse, intervals)
     kafka_access = providers.Singleton(_kafka_access, settings)
     kafka_topics = providers.Singleton(_kafka_topics, kafka_access)
-    cache = providers.Singleton(MemoryPriceCache)
+    redis = providers.Singleton(_redis, settings.provided.redis_url)
+    database = providers.Singleton(_database, settings.provided.postgres_dsn)
+    sql_migrator = providers.Singleton(_sql_migrator, database)
+    load_reference = providers.Factory(_load_reference, database)
+    read_reference = providers.Object(reference_from)
+    cache = providers.Selector(
+        profile,
+        memory=providers.Singleton(MemoryPriceCache),
+        embedded=providers.Singleton(MemoryPriceCache),
+        distributed=providers.Singleton(_redis_prices, redis, clock, journal),
+    )
+    catalog = providers.Selector(
+        profile,
+        memory=providers.Singleton(MemoryInstrumentCatalog.from_files),
+        embedded=providers.Singleton(MemoryInstrumentCatalog.from_files),
+        distributed=providers.Singleton(_sql_catalog, database, redis, clock),
+    )
+    limits = providers.Selector(
+        profile,
+        memory=providers.Singleton(MemoryPriceLimits.from_files),
+        embedded=providers.Singleton(MemoryPriceLimits.from_files),
+        distributed=providers.Singleton(_sql_limits, database),
+    )
     tables = providers.Selector(
         profile,
         memory=providers.Singleton(_memory_tables, intervals, cache),
@@ -277,8 +349,8 @@ class Container(containers.DeclarativeContainer):
     )
     enrich = providers.Singleton(
         EnrichTicks,
-        catalog=providers.Singleton(MemoryInstrumentCatalog.from_files),
-        policies=providers.Singleton(MemoryPriceLimits.from_files),
+        catalog=catalog,
+        policies=limits,
         clock=clock,
         meter=meter,
         remembered_s=settings.provided.metadata_cache_s,

@@ -5,6 +5,7 @@ Readiness says whether its commits can advance; liveness depends on nothing but 
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from application.consume import Consume, Stopped
@@ -42,7 +43,7 @@ def run(name: str) -> int:
         stage=stage,
         group=settings.group_of(name),
         stopping=stopping.asked.is_set,
-        before=(container.migrator().required_version_present, lambda: container.required_topics()(name)),
+        before=_checks(name, container),
     )
     try:
         listening = listen(settings.host, settings.port)
@@ -55,6 +56,12 @@ def run(name: str) -> int:
         container.journal().error("the service can't go on", error=str(error))
         return FAILED
     return DONE
+
+
+def _checks(name: str, container: Container) -> list[Callable[[], None]]:
+    """What must hold before a service joins its group."""
+    checks = [container.migrator().required_version_present, lambda: container.required_topics()(name)]
+    return [*checks, container.sql_migrator().required_version_present] if name == "enrichment" else checks
 
 
 def _work(loop: Consume, stopping: Stopping) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ from adapters.memory.logic_epoch import MemoryLogicEpoch
 from adapters.memory.tables import MemoryBarTable, MemoryDeadLetterTable, MemorySealTable, MemoryTickTable
 from application import topics
 from application.consume import Consume, Pace
-from application.ports.event_log import Listener, Polled, TopicPartition
+from application.ports.event_log import Listener
 from application.stages.aggregate import SEALS, AggregateBars, Patience, bar_table
 from domain.batch import Batch
 from domain.gold.interval import BarIntervals
@@ -132,14 +133,15 @@ class Aggregation:
 
     def process(self) -> Consume:
         """A new process, started and not yet assigned."""
-        written = {bar_table(name): table for name, table in self.bars.items()}
+        written: dict[str, Any] = {bar_table(name): table for name, table in self.bars.items()}
         written |= {SEALS: self.seals, "dead_letters": MemoryDeadLetterTable()}
+        log: Any = ScriptedLog(self.log, self.script, self.heard)
         loop = Consume(
             stage=self.stage(),
             group=GROUP,
-            log=ScriptedLog(self.log, self.script, self.heard),
+            log=log,
             tables={name: Scripted(table, self.script, {"upsert": "store"}) for name, table in written.items()},
-            epoch=Scripted(self.epoch, self.script, {"highest": "read", "mark": "read"}),  # type: ignore[arg-type]
+            epoch=Scripted(self.epoch, self.script, {"highest": "read", "mark": "read"}),
             clock=self.clock,
             meter=self.meter,
             journal=self.journal,
@@ -154,9 +156,9 @@ class Aggregation:
         reads = {"stored": "read", "within": "read"}
         return AggregateBars(
             intervals=BarIntervals.parse(self.names),
-            tables={name: Scripted(table, self.script, reads) for name, table in self.bars.items()},  # type: ignore[misc]
-            ticks=Scripted(self.silver, self.script, reads),  # type: ignore[arg-type]
-            seals=Scripted(self.seals, self.script, {"of_partitions": "read"}),  # type: ignore[arg-type]
+            tables={name: Scripted(table, self.script, reads) for name, table in self.bars.items()},
+            ticks=Scripted(self.silver, self.script, reads),
+            seals=Scripted(self.seals, self.script, {"of_partitions": "read"}),
             feeds=FeedPolicies.of([]),
             clock=self.clock,
             meter=self.meter,
@@ -230,8 +232,4 @@ class Aggregation:
 def in_batches(facts: Sequence[Tick], cuts: Iterable[int]) -> list[Sequence[Tick]]:
     """The facts cut before these positions."""
     places = [0, *sorted({cut % max(len(facts), 1) for cut in cuts} - {0}), len(facts)]
-    return [facts[begin:end] for begin, end in zip(places, places[1:], strict=False)]
-
-
-NOTHING = Polled(next_offsets={})
-ANYWHERE = TopicPartition(topics.ENRICHED, 0)
+    return [facts[begin:end] for begin, end in pairwise(places)]

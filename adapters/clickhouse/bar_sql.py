@@ -54,9 +54,7 @@ def half_even(dividend: str, divisor: str) -> str:
     """The quotient of two whole numbers (Int128), the divisor above zero, rounded half-even."""
     whole = f"intDiv({dividend}, {divisor})"
     twice = f"2 * abs({dividend} - {whole} * {divisor})"
-    return (
-        f"{whole} + if({twice} > {divisor} OR ({twice} = {divisor} AND {whole} % 2 != 0), sign({dividend}), 0)"
-    )
+    return f"{whole} + if({twice} > {divisor} OR ({twice} = {divisor} AND {whole} % 2 != 0), sign({dividend}), 0)"
 
 
 def digest(numbers: list[str]) -> str:
@@ -70,7 +68,9 @@ def digest(numbers: list[str]) -> str:
 
 def rank(*parts: str) -> str:
     """Four numbers of 64 bits as one that compares as they do in turn: aggregates compare numbers far faster than tuples."""
-    shifted = [f"bitShiftLeft(toUInt256({part}), {64 * place})" for place, part in zip((3, 2, 1, 0), parts, strict=True)]
+    shifted = [
+        f"bitShiftLeft(toUInt256({part}), {64 * place})" for place, part in zip((3, 2, 1, 0), parts, strict=True)
+    ]
     return f"bitOr(bitOr({shifted[0]}, {shifted[1]}), bitOr({shifted[2]}, {shifted[3]}))"
 
 
@@ -114,8 +114,8 @@ def parts_of_ticks(source: str, where: str, interval: Interval) -> str:
     return f"""
         SELECT
             tenant_id, instrument_id, market, currency, unit,
-            {period_start_us(interval, 'ts', '')} AS start_us,
-            {rank('toUnixTimestamp64Micro(ts)', 'source_seq', 'version', text_hash('source_id'))} AS place,
+            {period_start_us(interval, "ts", "")} AS start_us,
+            {rank("toUnixTimestamp64Micro(ts)", "source_seq", "version", text_hash("source_id"))} AS place,
             ts AS first_ts, ts AS last_ts,
             price AS first_price, price AS last_price, price AS high, price AS low, price AS total,
             volume AS quantity,
@@ -123,7 +123,7 @@ def parts_of_ticks(source: str, where: str, interval: Interval) -> str:
             toUInt64(1) AS ticks,
             toUInt128(version) AS weight,
             bitXor({digest(KEY_NUMBERS)} * toUInt64({KEY_FACTOR}), {digest(CONTENT)}) AS digest,
-            bitAnd({flag_bits('quality_flags')}, {int(BAR_FLAGS)}) AS bits,
+            bitAnd({flag_bits("quality_flags")}, {int(BAR_FLAGS)}) AS bits,
             map(concat(raw_topic, '/', toString(raw_partition)), raw_offset) AS firsts,
             firsts AS lasts
         FROM {source} FINAL
@@ -136,7 +136,7 @@ def parts_of_bars(source: str, where: str, interval: Interval, clock: str) -> st
     return f"""
         SELECT
             tenant_id, instrument_id, market, currency, unit,
-            {period_start_us(interval, 'interval_start', clock)} AS start_us,
+            {period_start_us(interval, "interval_start", clock)} AS start_us,
             toUnixTimestamp64Micro(interval_start) AS place,
             open_ts AS first_ts, close_ts AS last_ts,
             open_price AS first_price, close_price AS last_price,
@@ -144,7 +144,7 @@ def parts_of_bars(source: str, where: str, interval: Interval, clock: str) -> st
             volume AS quantity, notional AS turnover, trade_count AS ticks,
             intDiv(revision, {FINALITY_BITS}) AS weight,
             lineage_digest AS digest,
-            {flag_bits('quality_flags')} AS bits,
+            {flag_bits("quality_flags")} AS bits,
             mapApply((origin, span) -> (origin, span.1), lineage_partitions) AS firsts,
             mapApply((origin, span) -> (origin, span.2), lineage_partitions) AS lasts
         FROM {source} FINAL
@@ -166,7 +166,7 @@ def folded(parts: str, interval: Interval, clock: str) -> str:
             tenant_id, instrument_id, last_market AS market, last_currency AS currency, last_unit AS unit,
             open_ts, close_ts, open_price, highest AS high_price, lowest AS low_price, close_price,
             fromUnixTimestamp64Micro(start_us, 'UTC') AS interval_start,
-            {period_end(interval, 'start_us', clock)} AS interval_end,
+            {period_end(interval, "start_us", clock)} AS interval_end,
             total_sum AS price_sum, quantity_sum AS volume, tick_sum AS trade_count,
             if(quantities = turnovers AND turnover_size < {LARGEST_NOTIONAL}, turnover_sum, NULL) AS notional,
             reinterpret(toInt64({mean_units}), 'Decimal(18, 8)') AS mean_price,
@@ -176,7 +176,7 @@ def folded(parts: str, interval: Interval, clock: str) -> str:
             if(ifNull(volume > 0 AND notional IS NOT NULL, 0) AND abs(vwap_units) < {VWAP_UNITS},
                 reinterpret(toInt64(vwap_units), 'Decimal(18, 8)'), NULL) AS vwap,
             weights, digests AS lineage_digest,
-            {flag_names('flag_union')} AS quality_flags,
+            {flag_names("flag_union")} AS quality_flags,
             mapFromArrays(mapKeys(lows), arrayZip(mapValues(lows), mapValues(highs))) AS lineage_partitions
         FROM (
             SELECT
@@ -188,7 +188,7 @@ def folded(parts: str, interval: Interval, clock: str) -> str:
                 max(high) AS highest, min(low) AS lowest, sum(total) AS total_sum,
                 sum(quantity) AS quantity_sum, count(quantity) AS quantities,
                 sum(turnover) AS turnover_sum, count(turnover) AS turnovers, sum(abs(toFloat64(turnover))) AS turnover_size,
-                sum(ticks) AS tick_sum, {with_epoch('sum(weight)')} AS weights, sum(digest) AS digests, groupBitOr(bits) AS flag_union,
+                sum(ticks) AS tick_sum, {with_epoch("sum(weight)")} AS weights, sum(digest) AS digests, groupBitOr(bits) AS flag_union,
                 minMap(firsts) AS lows, maxMap(lasts) AS highs
             FROM ({parts})
             GROUP BY tenant_id, instrument_id, start_us
@@ -240,7 +240,7 @@ def settled(bars: str, stored: str, where: str, seals: str) -> str:
     """
     return f"""
         SELECT
-            {', '.join(f'bar.{name} AS {name}' for name in COMPUTED)},
+            {", ".join(f"bar.{name} AS {name}" for name in COMPUTED)},
             held.state != '' AND held.content = bar.content AS unchanged,
             held.state IN {SETTLED_STATES} AS was_settled,
             multiIf(

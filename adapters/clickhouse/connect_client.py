@@ -1,6 +1,5 @@
 """The conversation by clickhouse-connect: the engine in this process, or a server's HTTP port. Blocks travel as Arrow."""
 
-import os
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -83,7 +82,7 @@ class ConnectClient:
     ) -> pl.DataFrame:
         """Run a query whose columns are named and typed as in `schema`."""
         answer = self._asked(sql, parameters, keys, ARROW)
-        return pl.read_ipc(answer).cast(dict(schema))
+        return pl.read_ipc(answer).cast(pl.Schema(schema))
 
     def insert(self, table: str, rows: pl.DataFrame) -> None:
         """Append rows, by column name, in one block."""
@@ -168,4 +167,4 @@ def _with_file(sql: str, keys: pl.DataFrame, ask: Callable[[str], T]) -> T:
         path = file.name.replace("\\", "\\\\").replace("'", "\\'")
         return ask(sql.replace(KEYS, f"file('{path}', '{ARROW}', '{columns}')"))
     finally:
-        os.unlink(file.name)
+        Path(file.name).unlink()

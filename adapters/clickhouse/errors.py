@@ -85,7 +85,9 @@ OF_THE_ACCOUNT = frozenset(
     }
 )
 
-LOCKED = "Cannot lock file"
+LOCKED = ("Cannot lock file", "Error initializing EmbeddedServer")
+"""How chDB says that it can't have a directory; the second names no cause, and this is the usual one."""
+
 TOLD_CHARACTERS = 400
 
 _CODE = re.compile(r"\bCode: (\d+)\b")
@@ -125,10 +127,10 @@ def translated(error: BaseException, what: str) -> Exception:
         StoreUnavailable, RowRefused, or one of the Fatal errors above. Passwords in addresses are masked.
     """
     code, told = code_of(error), masked(str(error))
-    if LOCKED in told:
+    if any(text in told for text in LOCKED):
         return DirectoryInUse(
-            f"{what}: another process has this chDB directory open, and it can have one owner only; "
-            "stop that process, or use another directory"
+            f"{what}: another process has this chDB directory open, and it can have one owner only; stop that process, "
+            f"or use another directory (the engine says: {told})"
         )
     if code is None or code in TRANSIENT:
         return StoreUnavailable(f"{what}: ClickHouse can't do it now: {told}")

@@ -122,7 +122,8 @@ class ClickHouseMigrator:
             MigrationChanged: A file that has run reads differently now.
         """
         recorded = self._recorded()
-        done, pending = [], []
+        done: list[Step] = []
+        pending: list[Step] = []
         for step in self._steps():
             checksum = recorded.get((step.migration.version, step.interval))
             if checksum not in {None, step.migration.checksum}:

@@ -1,7 +1,7 @@
 """The conversation by clickhouse-driver: a server's native port. Blocks travel as columns of plain values."""
 
 from collections.abc import Callable, Mapping
-from threading import local
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -31,10 +31,11 @@ T = TypeVar("T")
 
 @attrs.define
 class NativeClient:
-    """A database by clickhouse-driver, one connection a thread: the driver's connections can't be shared."""
+    """A database by clickhouse-driver. Its connections carry one call at a time: as many are opened as calls meet."""
 
     _address: Address
-    _connections: local = attrs.field(factory=local, init=False, repr=False)
+    _idle: list[Client] = attrs.field(factory=list, init=False, repr=False)
+    _lock: Lock = attrs.field(factory=Lock, init=False, repr=False)
 
     @property
     def database(self) -> str:
@@ -80,11 +81,11 @@ class NativeClient:
         )
 
     def close(self) -> None:
-        """Let this thread's connection go; those of others end with their threads."""
-        client = getattr(self._connections, "client", None)
-        if client:
+        """Let the connections go; one that carries a call is closed after it."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for client in idle:
             client.disconnect()
-            del self._connections.client
 
     def _asked(self, sql: str, parameters: Parameters | None, keys: pl.DataFrame | None) -> Any:
         tables = None if keys is None else [_external(keys)]
@@ -97,17 +98,21 @@ class NativeClient:
         )
 
     def _calling(self, call: Callable[[Client], T], what: str) -> T:
+        client = None
         try:
-            return call(self._connected())
+            client = self._taken() or self._connect(self.database)
+            result = call(client)
         except FAILURES as error:
-            self.close()
+            if client:
+                client.disconnect()
             raise translated(error, what) from error
+        with self._lock:
+            self._idle.append(client)
+        return result
 
-    def _connected(self) -> Client:
-        client = getattr(self._connections, "client", None)
-        if client is None:
-            client = self._connections.client = self._connect(self.database)
-        return client
+    def _taken(self) -> Client | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def _connect(self, database: str) -> Client:
         parts = self._address.parts
@@ -123,7 +128,11 @@ class NativeClient:
             client_name="dataproc",
             settings={"server_side_params": True},
         )
-        client.connection.connect()
+        try:
+            client.connection.connect()
+        except FAILURES:
+            client.disconnect()
+            raise
         if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
             raise QueryFailed(
                 "the server is older than 22.8 and can't bind parameters; upgrade it, or use its HTTP port"

@@ -57,7 +57,10 @@ class ClickHouseRangeRecompute:
             raise ValueError(f"the range from {asked.start} to {asked.end} is empty; give an end after its start")
         spans = {}
         for group in self._groups(asked):
-            first, last = self._widened(group.clock, asked.start)[0], self._widened(group.clock, asked.end - _INSTANT)[1]
+            first, last = (
+                self._widened(group.clock, asked.start)[0],
+                self._widened(group.clock, asked.end - _INSTANT)[1],
+            )
             for start, end in self._slices(group, asked.tenant_id, first, last):
                 self._store(group, asked, start, end)
             spans[group.clock] = (first, last)
@@ -105,14 +108,15 @@ class ClickHouseRangeRecompute:
         of_clock: dict[str, list[str]] = {}
         for instrument in instruments:
             of_clock.setdefault(clock_of(instrument) if self._coarsest.is_day else UTC, []).append(instrument)
-        condition = f" AND instrument_id IN (SELECT instrument_id FROM {KEYS})"
+        condition = f" AND instrument_id IN (SELECT instrument_id FROM {KEYS})"  # noqa: S608 (names of ours)
         return [
-            _Group(clock, condition, {}, pl.DataFrame({"instrument_id": names})) for clock, names in sorted(of_clock.items())
+            _Group(clock, condition, {}, pl.DataFrame({"instrument_id": names}))
+            for clock, names in sorted(of_clock.items())
         ]
 
     def _markets(self, asked: BarRange) -> list[str]:
         sql = f"""
-            SELECT DISTINCT {_MARKET} AS market FROM {self._table('silver_ticks')}
+            SELECT DISTINCT {_MARKET} AS market FROM {self._table("silver_ticks")}
             WHERE tenant_id = {{tenant:String}} AND ts >= fromUnixTimestamp64Micro({{first:Int64}}, 'UTC')
               AND ts < fromUnixTimestamp64Micro({{last:Int64}}, 'UTC')
         """  # noqa: S608 (names of ours)

@@ -157,3 +157,13 @@ def keys_of(rows: pl.DataFrame, *instants: str) -> pl.DataFrame:
 def micros(instant: datetime) -> int:
     """An instant as µs since 1970, which every transport binds alike."""
     return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def first_us(instants: pl.Series) -> int:
+    """The earliest of at least one instant, as `micros`."""
+    return int(instants.to_physical().sort()[0])
+
+
+def last_us(instants: pl.Series) -> int:
+    """The latest of at least one instant, as `micros`."""
+    return int(instants.to_physical().sort()[-1])

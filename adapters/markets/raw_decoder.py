@@ -108,6 +108,9 @@ def _by_topic(events: RawEvents) -> Mapping[str, Sequence[int]]:
 
 def _unread(values: Sequence[bytes | None], positions: Sequence[int]) -> Mapping[int, Reading]:
     """What becomes of messages that are not read at all."""
+    there = [values[event] for event in positions]
+    if all(there) and max(map(len, there), default=0) <= MAX_VALUE_BYTES:  # type: ignore[arg-type]
+        return {}
     found = {}
     for event in positions:
         value = values[event]

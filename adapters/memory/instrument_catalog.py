@@ -128,6 +128,9 @@ class _Reader:
         since, until = instant(where, group, "since") or BEGINNING, instant(where, group, "until") or FOREVER
         if until <= since or not group.get("commodity"):
             raise BadReference(f"{where}: needs a commodity, and to end after it begins")
+        for name in ("commodity", "tier"):
+            if not isinstance(group.get(name, ""), str):
+                raise BadReference(f"{where}: {name} must be a text, is {group[name]!r}")
         return Entry(
             since=since,
             until=until,

@@ -75,7 +75,7 @@ def configure(
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A log for one part of the program; it holds the conversation of application.ports.log."""
+    """A log for one part of the program; it holds the conversation of application.ports.journal."""
     log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return log
 

@@ -4,7 +4,11 @@ from typing import Protocol
 
 
 class Journal(Protocol):
-    """Log lines. Never raises, never blocks."""
+    """
+    Log lines. Never raises, never blocks. A message is one plain sentence; what varies goes beside it as fields.
+
+    Nothing secret is given to it, and what looks secret is masked all the same.
+    """
 
     def info(self, message: str, **extra: object) -> None:
         """Say what happened."""

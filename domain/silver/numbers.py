@@ -37,12 +37,25 @@ def read_decimals(texts: pl.Series) -> pl.DataFrame:
         `value` (Decimal(18,8); null where nothing is stated or it is refused), `refused` (stated, but no such number or
         beyond 9999999999.99999999) and `lost` (digits were rounded away).
     """
-    if texts.str.contains(_PLAIN).all():
-        nowhere = pl.Series([False]).new_from_index(0, len(texts))
-        return pl.DataFrame(
-            {"value": texts.cast(PRICE), "refused": nowhere, "lost": nowhere}, schema_overrides={"value": PRICE}
-        )
-    return _read_any(texts)
+    plain = texts.str.contains(_PLAIN)
+    others = ~plain
+    if not others.any():
+        return _read_plain(texts)
+    read = _read_plain(texts.zip_with(plain, pl.Series([None], dtype=pl.String)))
+    return _with(read, others.fill_null(value=False), _read_any(texts.filter(others)))
+
+
+def _read_plain(texts: pl.Series) -> pl.DataFrame:
+    """Numbers that have no exponent and fit as they are."""
+    nowhere = pl.Series([False]).new_from_index(0, len(texts))
+    return pl.DataFrame({"value": texts.cast(PRICE), "refused": nowhere, "lost": nowhere})
+
+
+def _with(read: pl.DataFrame, others: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
+    """What was read, with these rows in place of the others."""
+    places = pl.arange(len(read), dtype=pl.UInt32, eager=True)
+    moved = places.scatter(others.arg_true(), pl.arange(len(read), len(read) + len(found), dtype=pl.UInt32, eager=True))
+    return pl.concat([read, found])[moved]
 
 
 def _read_any(texts: pl.Series) -> pl.DataFrame:

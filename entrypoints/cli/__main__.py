@@ -10,6 +10,7 @@ from entrypoints.cli.exporting import export_app
 from entrypoints.cli.ingest import ingest_app
 from entrypoints.cli.lag import lag_app
 from entrypoints.cli.migrate import migrate_app
+from entrypoints.cli.reference_loading import reference_app
 from entrypoints.cli.topics import topics_app
 from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
@@ -22,7 +23,8 @@ def dataproc() -> App:
     """All commands."""
     container = Container(settings=settings_or_exit("254carbon-dataproc"), profile=Profile.DISTRIBUTED.value)
     app = App(name="dataproc", help="Operate the refinery.", result_action="return_value")
-    app.command(migrate_app(container.migrator))
+    app.command(migrate_app({"clickhouse": container.migrator, "reference": container.sql_migrator}))
+    app.command(reference_app(container))
     app.command(topics_app(container.create_topics))
     app.command(lag_app(container.read_lag, container.clock()))
     app.command(

@@ -28,7 +28,7 @@ def ingest_app(replaying: Replaying) -> App:
 
     @app.command
     def replay(
-        *files: str,
+        *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
         sample: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
         speed: str | None = None,
         rate: float | None = None,
@@ -50,6 +50,9 @@ def ingest_app(replaying: Replaying) -> App:
         paths = [*files, *(sample or ())]
         if not paths:
             return _refuse("name at least one file of raw messages; - is standard input")
+        unknown = [path for path in paths if path.startswith("--")]
+        if unknown:
+            return _refuse(f"unknown option {unknown[0]}; see --help")
         try:
             command = replaying(paths, _pace(speed, rate), topic)
         except ValueError as error:

@@ -1,6 +1,6 @@
 """`dataproc migrate`: the schema of the tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cyclopts import App
@@ -8,23 +8,25 @@ from cyclopts import App
 DONE = 0
 
 
-def migrate_app(migrator: Callable[[], Any]) -> App:
+def migrate_app(migrators: Mapping[str, Callable[[], Any]]) -> App:
     """
-    The commands about the schema.
+    The commands about the schemas.
 
     Args:
-        migrator: Makes the migrator once it is known that a command runs, e.g. the container's provider.
+        migrators: By the database's name, makes its migrator once it is known that a command runs.
     """
-    app = App(name="migrate", help="Bring the database to the schema this program needs.", result_action="return_value")
+    app = App(
+        name="migrate", help="Bring the databases to the schemas this program needs.", result_action="return_value"
+    )
 
     @app.command
     def status() -> int:
         """Show which migrations have run and which have not."""
-        found = migrator().status()
-        for step in found.done:
-            print(f"done     {step.name}")
-        for step in found.pending:
-            print(f"pending  {step.name}")
+        for database, migrator in migrators.items():
+            found = migrator().status()
+            for told, steps in (("done", found.done), ("pending", found.pending)):
+                for step in steps:
+                    print(f"{database}: {told:<8} {_name(step)}")
         return DONE
 
     @app.command
@@ -35,13 +37,20 @@ def migrate_app(migrator: Callable[[], Any]) -> App:
         Args:
             dry_run: Only print the statements.
         """
-        if dry_run:
-            print(*migrator().dry_run(), sep=";\n\n")
-            return DONE
-        done = migrator().up()
-        for step in done:
-            print(f"ran {step.name}")
-        print(f"{len(done)} migrations run" if done else "nothing to do: the schema is current")
+        for database, migrator in migrators.items():
+            if dry_run:
+                sql = migrator().dry_run()
+                print(f"-- {database}", *([sql] if isinstance(sql, str) else sql), sep="\n\n")
+                continue
+            done = migrator().up()
+            for step in done:
+                print(f"{database}: ran {_name(step)}")
+            print(f"{database}: {len(done)} migrations run" if done else f"{database}: the schema is current")
         return DONE
 
     return app
+
+
+def _name(step: Any) -> str:
+    """What a person calls a migration."""
+    return step if isinstance(step, str) else str(step.name)

@@ -7,6 +7,7 @@ their data.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cyclopts import App
@@ -71,14 +72,14 @@ def _line(server: Running) -> str:
     return f"{server.name:<12} {state} (process {server.pid}), log {server.log}\n             {addresses}{note}"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """This will run one command and return its exit status."""
     try:
-        return int(app() or DONE)
+        return int(app(arguments) or DONE)
     except ServiceMissing as missing:
         print(missing, file=sys.stderr)
         return UNAVAILABLE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

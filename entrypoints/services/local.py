@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -33,7 +33,7 @@ class LocalServices:
     running: tuple[Running, ...]
 
     @classmethod
-    def started(cls, names: Sequence[str] = tuple(STARTERS)) -> "LocalServices":
+    def started(cls) -> "LocalServices":
         """
         Start servers on free ports with their data in a new temporary folder, and wait until all answer.
 
@@ -45,7 +45,7 @@ class LocalServices:
         running: list[Running] = []
         try:
             # One by one, so that those already started are known when the next one fails.
-            running.extend(STARTERS[name](data / name) for name in names)
+            running.extend(begin(data / name) for name, begin in STARTERS.items())
         except BaseException:
             cls(data, tuple(running)).stop()
             raise

@@ -17,11 +17,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
     END IF;
-    IF role_name <> 'migrator' THEN
-      EXECUTE format('ALTER ROLE %I SET statement_timeout = ''5s''', role_name);
-    END IF;
-    EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''30s''', role_name);
   END LOOP;
+  -- Of the database, for a login does not inherit settings of the roles it is in. A migration lifts the first for itself.
+  EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''5s''', current_database());
+  EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = ''30s''', current_database());
 END $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

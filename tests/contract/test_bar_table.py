@@ -1,6 +1,7 @@
 """What every table of bars promises."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,7 @@ from tests.unit.wire_events.facts import bar as finished
 FIVE_MINUTES = timedelta(minutes=5)
 
 
-def bar(start: str | datetime = TEN, **fields: object) -> Bar:
+def bar(start: str | datetime = TEN, **fields: Any) -> Bar:
     """A bar of NG_HH; its series follows from tenant and instrument."""
     moment = at(start) if isinstance(start, str) else start
     series = f"{fields.get('tenant_id', 'default')}|{fields.get('instrument_id', 'NG_HH')}"
@@ -64,7 +65,7 @@ class BarTableContract:
             {"revision": 2**128 - 1, "lineage_digest": 0, "state": "provisional", "reason": "late"},
         ],
     )
-    def test_a_bar_comes_back_as_it_was_stored(self, table: BarTable, fields: dict[str, object]) -> None:
+    def test_a_bar_comes_back_as_it_was_stored(self, table: BarTable, fields: dict[str, Any]) -> None:
         rows = BarBatch.of([bar(**fields)])
         table.upsert(rows)
         assert table.stored(keys(("default|NG_HH", TEN))) == rows
@@ -87,7 +88,9 @@ class BarTableContract:
         assert len(table.stored(keys())) == 0
 
     def test_bars_lie_within_a_window_by_their_start(self, table: BarTable) -> None:
-        table.upsert(BarBatch.of([bar(f"{hour}:55", instrument_id=name) for hour in (9, 10, 11) for name in ("A", "B")]))
+        table.upsert(
+            BarBatch.of([bar(f"{hour}:55", instrument_id=name) for hour in (9, 10, 11) for name in ("A", "B")])
+        )
         read = table.within(windows(("default|A", "09:55", "10:55"), ("default|B", "10:00", "12:00")))
         assert starts(read) == [("default|A", at("09:55")), ("default|B", at("10:55")), ("default|B", at("11:55"))]
 

@@ -1,7 +1,7 @@
 """What every table promises, tried on those that have no port of their own; and what a marked logic epoch does."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import polars as pl
@@ -25,7 +25,7 @@ from tests.unit.wire_events.facts import dead_letter, enriched_tick, full_tick_f
 
 def outcome(**fields: Any) -> MessageOutcome:
     """A message that became one tick."""
-    believable = {
+    believable: dict[str, Any] = {
         "topic": "ingestion.miso.raw.v1",
         "partition": 1,
         "offset": 2**40,
@@ -35,6 +35,13 @@ def outcome(**fields: Any) -> MessageOutcome:
         "rejected_rows": 0,
     }
     return MessageOutcome(**(believable | fields))
+
+
+class Exported(Table, Protocol):
+    """A table that exports read."""
+
+    def final(self) -> pl.DataFrame:
+        """All rows at their highest version."""
 
 
 @attrs.frozen
@@ -48,8 +55,8 @@ class Kind:
     older: Any
     newer: Any
     """Of one key."""
-    memory: Callable[[], Table]
-    clickhouse: Callable[[ClickHouse], Table]
+    memory: Callable[[], Exported]
+    clickhouse: Callable[[ClickHouse], Exported]
 
 
 KINDS = [
@@ -100,17 +107,17 @@ class TableContract:
         return found
 
     @pytest.fixture
-    def table(self, kind: Kind) -> Table:
+    def table(self, kind: Kind) -> Exported:
         raise NotImplementedError
 
-    def test_rows_come_back_as_they_were_stored(self, kind: Kind, table: Table) -> None:
+    def test_rows_come_back_as_they_were_stored(self, kind: Kind, table: Exported) -> None:
         assert len(table.final()) == 0
         table.upsert(kind.batch.of(reversed(kind.facts)))
         kept = kind.batch.of(kind.facts).frame.select(stored_columns(kind.batch.fact))
         assert table.final().equals(kept)
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-    def test_the_higher_version_stays(self, kind: Kind, table: Table, order: tuple[int, int]) -> None:
+    def test_the_higher_version_stays(self, kind: Kind, table: Exported, order: tuple[int, int]) -> None:
         facts = (kind.older, kind.newer)
         for position in order:
             table.upsert(kind.batch.of([facts[position]]))
@@ -120,13 +127,13 @@ class TableContract:
 
 class TestMemoryTables(TableContract):
     @pytest.fixture
-    def table(self, kind: Kind) -> Table:
+    def table(self, kind: Kind) -> Exported:
         return kind.memory()
 
 
 class TestClickHouseTables(TableContract):
     @pytest.fixture(params=TRANSPORTS)
-    def table(self, kind: Kind, request: pytest.FixtureRequest) -> Table:
+    def table(self, kind: Kind, request: pytest.FixtureRequest) -> Exported:
         return kind.clickhouse(emptied(database(request.param), kind.name))
 
 

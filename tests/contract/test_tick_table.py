@@ -56,7 +56,11 @@ class TickTableContract:
         assert len(table.within(windows(("default|NG_HH", "10:00", "10:05")))) == 0
 
     def test_a_tick_comes_back_as_it_was_stored(self, table: TickTable) -> None:
-        facts = [tick(), tick(instrument_id="FULL", **full_tick_fields()), tick(instrument_id="Z", price="-9999999999.99999999")]
+        facts = [
+            tick(),
+            tick(instrument_id="FULL", **full_tick_fields()),
+            tick(instrument_id="Z", price="-9999999999.99999999"),
+        ]
         table.upsert(TickBatch.of(facts))
         read = table.within(windows(*((fact.series, TEN, TEN + MINUTE) for fact in facts)))
         assert sorted(map(str, read.facts())) == sorted(map(str, stored_form(facts).facts()))
@@ -105,7 +109,9 @@ class TickTableContract:
         table.upsert(ticks(*(tick(f"10:0{n}", instrument_id=name) for n in range(6) for name in ("A", "B"))))
         read = found(
             table.within(
-                windows(("default|A", "10:00", "10:02"), ("default|A", "10:04", "10:05"), ("default|B", "10:03", "10:04"))
+                windows(
+                    ("default|A", "10:00", "10:02"), ("default|A", "10:04", "10:05"), ("default|B", "10:03", "10:04")
+                )
             )
         )
         assert [(series, ts) for series, ts, _ in read] == [
@@ -142,7 +148,9 @@ class TickTableContract:
         asked = windows(*((f"default|{name}", TEN, TEN + MINUTE) for name in names[::2]))
         assert sorted(table.within(asked).frame["instrument_id"]) == sorted(names[::2])
 
-    @pytest.mark.parametrize("name", ["A'); DROP TABLE silver_ticks; --", "a\\", 'q"uote', "{tenant:String}", "Zürich ☃", "%s"])
+    @pytest.mark.parametrize(
+        "name", ["A'); DROP TABLE silver_ticks; --", "a\\", 'q"uote', "{tenant:String}", "Zürich ☃", "%s"]
+    )
     def test_names_are_values_and_nothing_else(self, table: TickTable, name: str) -> None:
         table.upsert(ticks(tick(instrument_id=name, symbol=name, metadata="{}"), tick()))
         read = table.within(windows((f"default|{name}", "10:00", "10:05")))

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 import pytest
@@ -93,7 +93,9 @@ def test_files_in_and_tables_out(write: Callable[..., str], tmp_path: Path, caps
     assert "tables are in" in told
 
 
-def test_the_summary_counts_every_message(write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_summary_counts_every_message(
+    write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     assert main(["--input", write(*LINES, BROKEN), "--once", "--export", str(out), "--json"]) == 3
     expected = {
@@ -117,9 +119,20 @@ def test_the_same_file_twice_is_skipped_or_with_as_new_a_redelivery(
     assert main(["--input", path, path, "--once", "--export", str(twice)]) == 0
     assert "5 messages were in the log already and skipped" in capsys.readouterr().out
     assert main(["--input", path, "--input", path, "--once", "--as-new", "--export", str(anew), "--json"]) == 0
-    content = ["interval_start", "open_price", "high_price", "low_price", "close_price", "trade_count", "lineage_digest"]
+    content = [
+        "interval_start",
+        "open_price",
+        "high_price",
+        "low_price",
+        "close_price",
+        "trade_count",
+        "lineage_digest",
+    ]
     for interval in ("5m", "1h", "1d"):
-        tables = [pl.read_parquet(folder / f"bars_{interval}.parquet").select(content).sort("interval_start") for folder in (once, twice, anew)]
+        tables = [
+            pl.read_parquet(folder / f"bars_{interval}.parquet").select(content).sort("interval_start")
+            for folder in (once, twice, anew)
+        ]
         assert tables[1].equals(tables[0])
         assert tables[2].equals(tables[0])
     assert json.loads((anew / "summary.json").read_text())["topics"][MISO]["duplicates"] == 7
@@ -150,12 +163,16 @@ def test_neither_batch_size_nor_the_wire_between_stages_changes_what_is_stored(
         (["--input", "absent.jsonl", "--once"], "absent.jsonl"),
     ],
 )
-def test_bad_usage_is_told_and_ends_with_2(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_usage_is_told_and_ends_with_2(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     assert complaint in capsys.readouterr().err
 
 
-def test_a_line_below_the_end_is_told_with_what_helps(write: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_below_the_end_is_told_with_what_helps(
+    write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write(LINES[3], LINES[1])
     assert main(["--input", path, "--once"]) == 2
     told = capsys.readouterr().err
@@ -163,7 +180,9 @@ def test_a_line_below_the_end_is_told_with_what_helps(write: Callable[..., str],
     assert "--as-new" in told
 
 
-def test_bad_settings_end_with_2_before_anything_starts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_settings_end_with_2_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("DATA_PROC_BAR_INTERVALS", "7m")
     with pytest.raises(SystemExit) as exited:
         main(["--demo"])
@@ -171,7 +190,9 @@ def test_bad_settings_end_with_2_before_anything_starts(monkeypatch: pytest.Monk
     assert "7m" in capsys.readouterr().err
 
 
-def test_an_export_never_deletes_what_is_no_export(write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_export_never_deletes_what_is_no_export(
+    write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     precious = tmp_path / "home" / "thesis.tex"
     precious.parent.mkdir()
     precious.write_text("years of work")
@@ -191,13 +212,17 @@ def test_a_port_in_use_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.mark.parametrize("feed", ["sample feed", "files"])
-def test_it_serves_for_as_long_as_it_is_told(feed: str, write: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_serves_for_as_long_as_it_is_told(
+    feed: str, write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["--demo"] if feed == "sample feed" else ["--input", write(*LINES)]
     assert main([*arguments, "--seconds", "1"]) == 0
     assert "serving on http://127.0.0.1:" in capsys.readouterr().err
 
 
-def test_an_input_that_turns_out_bad_while_serving_stops_the_program(write: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_input_that_turns_out_bad_while_serving_stops_the_program(
+    write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--input", write({"topic": "nobody-reads-this", "value": {}}), "--seconds", "30"]) == 2
     assert "nobody reads the topic" in capsys.readouterr().err
 
@@ -215,7 +240,7 @@ class Program:
             text=True,
         )
 
-    def __enter__(self) -> "Program":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -254,7 +279,9 @@ def asked(address: str, until: Callable[[Any], bool]) -> Any:
 def test_prices_and_bars_answer_over_http_while_it_runs_and_ctrl_c_stops_it(write: Callable[..., str]) -> None:
     with Program("--input", write(*LINES)) as program:
         address = program.address()
-        said = asked(f"{address}/projections/latest_price?instrument_id={HUB}", lambda answer: answer["data"]["price"] == -1.5)
+        said = asked(
+            f"{address}/projections/latest_price?instrument_id={HUB}", lambda answer: answer["data"]["price"] == -1.5
+        )
         assert said["data"]["timestamp"] == "2026-10-05T11:00:00Z"
         asked(f"{address}/v1/bars?instrument_id={HUB}&interval=5m", lambda answer: HUB in json.dumps(answer))
         asked(f"{address}/health/ready", lambda _: True)
@@ -263,7 +290,9 @@ def test_prices_and_bars_answer_over_http_while_it_runs_and_ctrl_c_stops_it(writ
 
 
 def test_standard_input_is_read_and_an_interrupted_load_says_how_to_go_on(tmp_path: Path) -> None:
-    with Program("--input", "-", "--once", "--export", str(tmp_path / "out"), standard_input=subprocess.PIPE) as program:
+    with Program(
+        "--input", "-", "--once", "--export", str(tmp_path / "out"), standard_input=subprocess.PIPE
+    ) as program:
         assert program.process.stdin
         for number in range(20_001):
             program.process.stdin.write(json.dumps(line(number, {})) + "\n")

@@ -35,7 +35,9 @@ def test_on_a_terminal_one_line_lives(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "loading: 2,000 messages" in said(capsys)
 
 
-def test_elsewhere_a_line_now_and_then(piped: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_elsewhere_a_line_now_and_then(
+    piped: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert said(capsys) == ""
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
     assert [text.split(" messages")[0] for text in said(capsys).splitlines()] == ["loading: 1,000", "loading: 2,000"]
@@ -47,7 +49,10 @@ def test_told_to_be_silent_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_a_summary_says_what_became_of_every_message() -> None:
-    counts = {TOPIC: NormalizationCounts(raw=9, accepted=7, filtered=1, dead_letter=1, ticks=7), "a": NormalizationCounts(raw=1, accepted=1)}
+    counts = {
+        TOPIC: NormalizationCounts(raw=9, accepted=7, filtered=1, dead_letter=1, ticks=7),
+        "a": NormalizationCounts(raw=1, accepted=1),
+    }
     summary = summary_of(counts, ticks(tick(), tick("10:01")).frame)
     assert list(summary["topics"]) == ["a", TOPIC]
     row = summary["topics"][TOPIC]
@@ -55,9 +60,14 @@ def test_a_summary_says_what_became_of_every_message() -> None:
     assert (refused_any(summary), refused_any({"topics": {}})) == (True, False)
 
 
-@pytest.mark.parametrize(("took_s", "rate"), [(2.0, "10 messages in 2.0 s: 5 a second"), (0.0, "10 messages in 0.0 s: 0 a second")])
+@pytest.mark.parametrize(
+    ("took_s", "rate"), [(2.0, "10 messages in 2.0 s: 5 a second"), (0.0, "10 messages in 0.0 s: 0 a second")]
+)
 def test_it_is_shown_as_a_table_with_rates(took_s: float, rate: str) -> None:
-    counts = {TOPIC: NormalizationCounts(raw=8, accepted=8, ticks=8), "a": NormalizationCounts(raw=2, accepted=2, ticks=2)}
+    counts = {
+        TOPIC: NormalizationCounts(raw=8, accepted=8, ticks=8),
+        "a": NormalizationCounts(raw=2, accepted=2, ticks=2),
+    }
     console = Console(file=io.StringIO(), width=200)
     show(summary_of(counts, ticks(tick()).frame), {"bars_5m": 1_234}, took_s, console)
     assert isinstance(console.file, io.StringIO)
@@ -82,7 +92,11 @@ class Stub:
 
 
 def test_what_keeps_one_loop_from_committing_is_told_by_its_name() -> None:
-    loops = [Stub("normalization"), Stub("aggregation", "storing bars_5m: not now"), Stub("projection", "polling: gone")]
+    loops = [
+        Stub("normalization"),
+        Stub("aggregation", "storing bars_5m: not now"),
+        Stub("projection", "polling: gone"),
+    ]
     refinery = Refinery(loops, batch=1)  # type: ignore[arg-type]
     assert refinery.trouble == "aggregation: storing bars_5m: not now; projection: polling: gone"
     refinery.close()

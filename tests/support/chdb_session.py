@@ -19,7 +19,7 @@ _NAME = re.compile(r"\w+")
 _INSERT = re.compile(r"(?is)\s*(INSERT\s+INTO\s+.+?)\s+(?:SETTINGS\s+(.+?)\s+)?FORMAT\s+(\w+)\s*;?\s*")
 
 
-class EngineRefused(Exception):  # noqa: N818
+class EngineRefused(Exception):
     """The engine answered with an error; `code` and `told` are ClickHouse's."""
 
     def __init__(self, error: Exception) -> None:
@@ -72,7 +72,7 @@ class Session:
     def columns(self, sql: str, parameters: Mapping[str, str]) -> list[tuple[str, str]]:
         """Names and types of a query's columns."""
         told = self.answer(f"DESCRIBE ({sql}) SETTINGS describe_compact_output = 1", "JSONCompactEachRow", parameters)
-        return [tuple(json.loads(line)) for line in told.splitlines()]  # type: ignore[misc]
+        return [tuple(json.loads(line)) for line in told.splitlines()]
 
     def _query(self, sql: str, fmt: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> Any:
         try:

@@ -35,7 +35,8 @@ def administer(*statements: str, database: str = "postgres") -> None:
     engine = sa.create_engine(postgres_dsn(database).replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in statements:
-            connection.exec_driver_sql(statement)
+            # The driver's own cursor: a percent sign stays one, and there may be several statements.
+            connection.connection.cursor().execute(statement)
     engine.dispose()
 
 

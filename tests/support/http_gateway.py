@@ -77,14 +77,14 @@ class Request(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: tests read the answers."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """A ping, or a query in the URL."""
         if urlsplit(self.path).path == "/ping":
             self._reply(200, b"Ok.\n")
         else:
             self._run(b"")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """A query."""
         self._run(self._body())
 
@@ -120,7 +120,10 @@ class Request(BaseHTTPRequestHandler):
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         query = b""
         for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
-            name, content = str(part.get_param("name", header="content-disposition")), part.get_payload(decode=True)
+            name, content = (
+                str(part.get_param("name", header="content-disposition")),
+                bytes(part.get_payload(decode=True)),
+            )
             if part.get_filename():
                 engine.table(name, asked[f"{name}_structure"], asked.get(f"{name}_format", "TabSeparated"), content)
             elif name == "query":

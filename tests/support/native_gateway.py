@@ -57,8 +57,12 @@ NO_EVENTS = varint(S_EVENTS) + string("") + BLOCK_INFO + varint(0) + varint(0)
 """What clients wait for after each block of an insert."""
 
 
-class Reader(BufferedReader):
+class Reader(BufferedReader):  # type: ignore[misc]
     """A reader that can say which bytes it has read since it was asked to watch."""
+
+    buffer: bytearray
+    current_buffer_size: int
+    position: int
 
     def __init__(self, source: Any) -> None:
         self._source = source

@@ -14,11 +14,16 @@ BASE = Interval.parse("5m")
 
 def late(*facts: Tick) -> pl.DataFrame:
     count = len(facts)
-    partition, offset = pl.Series("partition", [0] * count, dtype=pl.Int32), pl.Series("offset", range(count), dtype=pl.Int64)
+    partition, offset = (
+        pl.Series("partition", [0] * count, dtype=pl.Int32),
+        pl.Series("offset", range(count), dtype=pl.Int64),
+    )
     return arrived(TickBatch.of(facts).frame, partition, offset, BASE)
 
 
-def request(start: str = "10:00", interval: str = "5m", reason: str = "late", instrument_id: str = "NG_HH") -> RecomputeRequest:
+def request(
+    start: str = "10:00", interval: str = "5m", reason: str = "late", instrument_id: str = "NG_HH"
+) -> RecomputeRequest:
     return RecomputeRequest(
         tenant_id="default",
         instrument_id=instrument_id,
@@ -31,7 +36,7 @@ def request(start: str = "10:00", interval: str = "5m", reason: str = "late", in
 
 
 def windows(*requests: RecomputeRequest, base: str = "5m") -> list[tuple[str, datetime, datetime, str]]:
-    return base_windows(RecomputeRequests.of(requests).frame, Interval.parse(base)).rows()  # type: ignore[return-value]
+    return base_windows(RecomputeRequests.of(requests).frame, Interval.parse(base)).rows()
 
 
 def test_late_ticks_ask_once_for_each_window_and_say_which_of_them_did() -> None:
@@ -75,7 +80,9 @@ def test_windows_asked_for_again_are_computed_once() -> None:
         (request("10:55", "5m"), "1h", ["10:00"]),
     ],
 )
-def test_a_request_of_another_base_interval_covers_what_it_asked_for(asked: RecomputeRequest, base: str, starts: list[str]) -> None:
+def test_a_request_of_another_base_interval_covers_what_it_asked_for(
+    asked: RecomputeRequest, base: str, starts: list[str]
+) -> None:
     assert [start for _, start, _, _ in windows(asked, base=base)] == [at(start) for start in starts]
 
 

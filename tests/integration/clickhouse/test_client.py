@@ -1,6 +1,5 @@
 """One conversation over three transports: what it refuses, what it survives, and what it says."""
 
-import multiprocessing
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import polars as pl
 import pytest
 
 from adapters.clickhouse.client import Address, BadAddress, ClickHouse, quoted
+from adapters.clickhouse.connect_client import ConnectClient
 from adapters.clickhouse.connecting import connect
 from adapters.clickhouse.errors import DirectoryInUse, QueryFailed, RowRefused, code_of, translated
 from adapters.clickhouse.latest_table import ClickHouseLatestTable
@@ -99,7 +99,9 @@ class TestRefusals:
     def test_only_the_bad_rows_of_a_batch_are_refused(self, client: ClickHouse) -> None:
         table = ClickHouseTickTable(client)
         good = [tick(TEN + timedelta(minutes=n)) for n in range(20)]
-        bad = [tick(TEN + timedelta(minutes=n, seconds=1), raw_offset=n, interval_end=TEN - timedelta(1)) for n in (3, 17)]
+        bad = [
+            tick(TEN + timedelta(minutes=n, seconds=1), raw_offset=n, interval_end=TEN - timedelta(1)) for n in (3, 17)
+        ]
         batch = TickBatch.of([*good[:5], bad[0], *good[5:], bad[1]])
         with pytest.raises(RowsRefused, match="silver_ticks can't store 2 of the rows") as refused:
             table.upsert(batch)
@@ -134,26 +136,22 @@ class TestRefusals:
     def test_a_directory_has_one_process(self) -> None:
         path = folder("taken")
         holding = "import chdb, sys; held = chdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+        opening = (
+            "import sys; from adapters.clickhouse.connecting import connect; connect(sys.argv[1]).command('SELECT 1')"
+        )
         with subprocess.Popen(
-            [sys.executable, "-c", holding, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+            [sys.executable, "-c", holding, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as holder:
             assert holder.stdout is not None
-            assert holder.stdout.readline() == b"open\n"
-            asked = multiprocessing.get_context("spawn").Pool(1)
-            with asked:
-                told = asked.apply(_opened, (path,))
-            holder.communicate(b"")
-        assert told.startswith(DirectoryInUse.__name__)
-        assert "can have one owner only" in told
-
-
-def _opened(path: str) -> str:
-    """In a process of its own: what opening the directory ends in."""
-    try:
-        connect(f"chdb://{path}").command("SELECT 1")
-    except DirectoryInUse as error:
-        return f"{type(error).__name__}: {error}"
-    return "opened"
+            assert holder.stdout.readline() == "open\n"
+            second = subprocess.run(
+                [sys.executable, "-c", opening, f"chdb://{path}"], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+            holder.communicate("")
+        assert second.returncode == 1
+        last = second.stderr.splitlines()[-1]
+        assert last.startswith(f"adapters.clickhouse.errors.{DirectoryInUse.__name__}")
+        assert "it can have one owner only" in last
 
 
 class TestCodes:
@@ -209,7 +207,7 @@ class TestViews:
         for fact in facts:
             ClickHouseLatestTable(client).upsert(latest(fact))
         ClickHouseLatestTable(client).upsert(latest(tick(tenant_id="acme"), tick(instrument_id="OTHER")))
-        asked = f"SELECT price, volume, arrayStringConcat(quality_flags, ',') AS flags, metadata['a'] AS a FROM ({GATEWAY_LATEST})"
+        asked = f"SELECT price, volume, arrayStringConcat(quality_flags, ',') AS flags, metadata['a'] AS a FROM ({GATEWAY_LATEST})"  # noqa: S608
         schema = {"price": pl.Float64, "volume": pl.Float64, "flags": pl.String, "a": pl.String}
         found = client.rows(asked, schema, {"tenant": "default", "symbol": "NG_HH"})
         assert found.rows() == [(3.25, 2.0, "PRICE_NEGATIVE", "b")]
@@ -220,15 +218,21 @@ class TestViews:
         table.upsert(ticks(tick("10:02", "-7.5", version=2**63), tick("10:03", market="MISO", version=2**63)))
         asked = {"tenant": "default", "symbol": "NG_HH", "market": "NYMEX"}
         span = {"since": "2026-10-05 10:01:00", "until": "2026-10-05 10:04:00"}
-        found = client.rows(f"SELECT price FROM ({GATEWAY_HISTORY})", {"price": pl.Float64}, {**asked, **span})
+        sql = f"SELECT price FROM ({GATEWAY_HISTORY})"  # noqa: S608
+        found = client.rows(sql, {"price": pl.Float64}, {**asked, **span})
         assert found["price"].to_list() == [1.0, -7.5]
 
 
 def test_a_batch_that_meets_many_days_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     client = emptied(database("chdb"), "silver_ticks")
     sizes: list[int] = []
-    insert = type(client).insert
-    monkeypatch.setattr(type(client), "insert", lambda self, table, rows: (sizes.append(rows.height), insert(self, table, rows)))
+    insert = ConnectClient.insert
+
+    def measured(self: ConnectClient, table: str, rows: pl.DataFrame) -> None:
+        sizes.append(rows.height)
+        insert(self, table, rows)
+
+    monkeypatch.setattr(ConnectClient, "insert", measured)
     ClickHouseTickTable(client).upsert(ticks(*(tick(TEN - timedelta(days=n)) for n in range(250))))
     assert sizes == [100, 100, 50]
 
@@ -245,5 +249,3 @@ def test_the_series_column_is_told_apart_by_tenant_and_name() -> None:
     ClickHouseTickTable(client).upsert(ticks(tick(tenant_id="a", instrument_id="B|C")))
     span = pl.DataFrame({"series": pl.Series(["a|B|C"]).cast(SERIES), "start": [TEN], "end": [TEN + timedelta(1)]})
     assert len(ClickHouseTickTable(client).within(span)) == 1
-
-

@@ -1,6 +1,7 @@
 """Migrations run once, may be repeated, and are missed by name."""
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -17,14 +18,31 @@ from tests.builders import tick, ticks
 from tests.support.chdb_session import EngineRefused, Session, session
 from tests.support.clickhouse import TRANSPORTS, url_of
 
-HARMLESS = re.compile(r"CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE \w+ ADD (COLUMN|INDEX) IF NOT EXISTS")
+HARMLESS = re.compile(
+    r"CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE \w+ ADD (COLUMN|INDEX) IF NOT EXISTS"
+)
+
+Opened = Callable[[str, str], ClickHouse]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Makes clients of databases that do not exist yet, by transport and name."""
+    clients: list[ClickHouse] = []
+
+    def client(transport: str, name: str) -> ClickHouse:
+        clients.append(connect(f"{url_of(transport)}?database={name}"))
+        return clients[-1]
+
+    yield client
+    for one in clients:
+        one.close()
 
 
 @pytest.fixture(params=TRANSPORTS)
-def empty(request: pytest.FixtureRequest) -> ClickHouse:
+def empty(opened: Opened, request: pytest.FixtureRequest) -> ClickHouse:
     """A database that does not exist yet."""
-    name = f"empty_{re.sub('[^a-z0-9]', '_', request.node.name.lower())}"
-    return connect(f"{url_of(request.param)}?database={name}")
+    return opened(request.param, f"empty_{re.sub('[^a-z0-9]', '_', request.node.name.lower())}")
 
 
 def test_a_new_database_lacks_everything_and_says_which_command_helps(empty: ClickHouse) -> None:
@@ -46,36 +64,36 @@ def test_up_runs_what_is_pending_once(empty: ClickHouse) -> None:
     ClickHouseTickTable(empty).upsert(ticks(tick()))
 
 
-def test_an_interval_enabled_later_gets_its_tables() -> None:
-    client = connect(f"{url_of('chdb')}?database=later")
+def test_an_interval_enabled_later_gets_its_tables(opened: Opened) -> None:
+    client = opened("chdb", "later")
     ClickHouseMigrator(client, ["5m"]).up()
     assert [step.name for step in ClickHouseMigrator(client, ["5m", "15m"]).up()] == ["002_bars for 15m"]
 
 
-def test_a_dry_run_tells_the_statements_and_changes_nothing() -> None:
-    client = connect(f"{url_of('chdb')}?database=dry")
+def test_a_dry_run_tells_the_statements_and_changes_nothing(opened: Opened) -> None:
+    client = opened("chdb", "dry")
     migrator = ClickHouseMigrator(client, ["5m"])
     statements = list(migrator.dry_run())
     assert any(statement.startswith("CREATE TABLE IF NOT EXISTS bars_5m") for statement in statements)
     assert len(migrator.status().pending) == len(shipped())
 
 
-def test_a_changed_file_is_refused() -> None:
-    client = connect(f"{url_of('chdb')}?database=changed")
+def test_a_changed_file_is_refused(opened: Opened) -> None:
+    client = opened("chdb", "changed")
     first = Migration(1, "first", "CREATE TABLE IF NOT EXISTS a (x UInt8) ENGINE = MergeTree ORDER BY x;\n")
     ClickHouseMigrator(client, [], [first]).up()
     with pytest.raises(MigrationChanged, match="001_first has run here with another text"):
         ClickHouseMigrator(client, [], [attrs.evolve(first, text=f"{first.text}-- more\n")]).status()
 
 
-def test_a_newer_database_is_fine() -> None:
-    client = connect(f"{url_of('chdb')}?database=newer")
+def test_a_newer_database_is_fine(opened: Opened) -> None:
+    client = opened("chdb", "newer")
     ClickHouseMigrator(client, ["5m"]).up()
     ClickHouseMigrator(client, ["5m"], shipped()[:2]).required_version_present()
 
 
-def test_a_migration_cut_short_is_finished_by_the_next_run() -> None:
-    client = connect(f"{url_of('chdb')}?database=halfway")
+def test_a_migration_cut_short_is_finished_by_the_next_run(opened: Opened) -> None:
+    client = opened("chdb", "halfway")
     migrator = ClickHouseMigrator(client, ["5m"])
     client.create_database()
     for statement in list(migrator.dry_run())[:3]:
@@ -85,9 +103,9 @@ def test_a_migration_cut_short_is_finished_by_the_next_run() -> None:
 
 
 @pytest.mark.parametrize("transport", ["http", "native"])
-def test_two_migrators_at_once_end_as_one(transport: str) -> None:
+def test_two_migrators_at_once_end_as_one(opened: Opened, transport: str) -> None:
     name = f"twice_{transport}"
-    migrators = [ClickHouseMigrator(connect(f"{url_of(transport)}?database={name}"), ["5m", "1h"]) for _ in range(2)]
+    migrators = [ClickHouseMigrator(opened(transport, name), ["5m", "1h"]) for _ in range(2)]
     runs = [Thread(target=migrator.up) for migrator in migrators]
     for run in runs:
         run.start()
@@ -96,8 +114,8 @@ def test_two_migrators_at_once_end_as_one(transport: str) -> None:
     assert [migrator.status().pending for migrator in migrators] == [(), ()]
 
 
-def test_rows_expire_only_where_that_is_asked_for() -> None:
-    client = connect(f"{url_of('chdb')}?database=expiring")
+def test_rows_expire_only_where_that_is_asked_for(opened: Opened) -> None:
+    client = opened("chdb", "expiring")
     migrator = ClickHouseMigrator(client, ["5m"])
     migrator.up()
     told = []

@@ -158,7 +158,9 @@ def assert_alike(domain: ByDomain, clickhouse: InClickHouse) -> None:
         assert comparable(domain.tables[interval.name].final()) == clickhouse.bars(interval.name), interval.name
 
 
-@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+)
 @given(
     facts=st.lists(random_tick(), min_size=1, max_size=40).map(distinct),
     later=st.lists(random_tick(), max_size=10).map(distinct),
@@ -182,7 +184,9 @@ def test_both_make_the_same_bars(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_every_transport_computes_them(transport: str) -> None:
-    facts = [tick(f"10:0{minute}", f"3.{minute}", volume="2", instrument_id=name) for minute in range(10) for name in NAMES]
+    facts = [
+        tick(f"10:0{minute}", f"3.{minute}", volume="2", instrument_id=name) for minute in range(10) for name in NAMES
+    ]
     intervals = BarIntervals.parse(INTERVALS)
     domain, clickhouse = ByDomain.of(intervals, facts), InClickHouse.of(database(transport), intervals, facts)
     domain.recompute(seals_of({}), Cause.LATE)
@@ -270,5 +274,3 @@ def test_a_reversed_range_is_refused() -> None:
     clickhouse = InClickHouse.of(database("chdb"), BarIntervals.parse(INTERVALS), [])
     with pytest.raises(ValueError, match="empty"):
         clickhouse.recompute(seals_of({}), Cause.BACKFILL, start=TEN, end=TEN)
-
-

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer as AnyConsumer
 from confluent_kafka import TopicPartition as Place
 
 from adapters.kafka.consumer import Membership
-from application.ports.errors import Denied, Fatal, LogUnavailable, OffsetLost, WrongTopics
+from application.ports.errors import Denied, Fatal, OffsetLost, WrongTopics
 from application.ports.event_log import Progress, TopicPartition
 from domain.bronze.raw_event import Refusal
 from domain.errors import Reason
@@ -128,8 +128,11 @@ def test_the_classic_protocol_keeps_equal_partitions_together_too(cluster: Clust
     one, two = cluster.topic(), cluster.topic("twin")
     log, group = cluster.log(one, two, membership=CLASSIC), unused("group")
     with member(log, group, one, two) as first, member(log, group, one, two) as second:
-        until(lambda: len(first.heard.owned) + len(second.heard.owned) == 6 and first.heard.owned and second.heard.owned,
-              first.poll, second.poll)
+        until(
+            lambda: len(first.heard.owned) + len(second.heard.owned) == 6 and first.heard.owned and second.heard.owned,
+            first.poll,
+            second.poll,
+        )
 
         for each in (first, second):
             numbers = {topic: {w.partition for w in each.heard.owned if w.topic == topic} for topic in (one, two)}

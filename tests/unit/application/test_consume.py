@@ -83,12 +83,16 @@ class Bench:
         self.stage = Saying(self.outcome)
         self.log = MemoryEventLog(lambda _: 1, retain=True)
         script = Script(self._struck)
+        log: Any = ScriptedLog(self.log, script, self.heard)
         self.loop = Consume(
             stage=self.stage,
             group="g",
-            log=ScriptedLog(self.log, script, self.heard),
-            tables={name: Scripted(Rows(name, self.order), script, {"upsert": "store"}) for name in ("a", "b", "dead_letters")},
-            epoch=Scripted(self.epoch, script, {"highest": "highest", "mark": "mark"}),  # type: ignore[arg-type]
+            log=log,
+            tables={
+                name: Scripted(Rows(name, self.order), script, {"upsert": "store"})
+                for name in ("a", "b", "dead_letters")
+            },
+            epoch=Scripted(self.epoch, script, {"highest": "highest", "mark": "mark"}),
             clock=self.clock,
             meter=Tally(),
             journal=self.journal,
@@ -126,7 +130,10 @@ def failing_times(effect: str, times: int, failure: Exception) -> Callable[[int,
 def two_parts(order: list[str]) -> Outcome:
     """Two parts, the second decided once the first is stored."""
     last = Outcome(
-        store=(Store("b", FACTS),), announce=(Announce("told-b", FACTS),), commit={WHERE: 0}, kept=lambda: order.append("kept b")
+        store=(Store("b", FACTS),),
+        announce=(Announce("told-b", FACTS),),
+        commit={WHERE: 0},
+        kept=lambda: order.append("kept b"),
     )
 
     def decide() -> Outcome:
@@ -134,7 +141,10 @@ def two_parts(order: list[str]) -> Outcome:
         return last
 
     return Outcome(
-        store=(Store("a", FACTS), Store("b", FACTS)), announce=(Announce("told-a", FACTS),), kept=lambda: order.append("kept a"), then=decide
+        store=(Store("a", FACTS), Store("b", FACTS)),
+        announce=(Announce("told-a", FACTS),),
+        kept=lambda: order.append("kept a"),
+        then=decide,
     )
 
 
@@ -150,7 +160,9 @@ def test_a_loop_that_was_not_started_says_so() -> None:
         Bench().loop.step()
 
 
-def test_everything_is_stored_before_anything_is_told_and_told_before_it_is_kept_and_kept_before_it_is_committed() -> None:
+def test_everything_is_stored_before_anything_is_told_and_told_before_it_is_kept_and_kept_before_it_is_committed() -> (
+    None
+):
     bench = Bench().begun()
     bench.stage.outcome = two_parts(bench.order)
     bench.loop.step()
@@ -191,7 +203,6 @@ def test_a_call_that_fails_for_now_is_tried_again(effect: str) -> None:
     bench = Bench().begun()
     bench.loop.step()
     bench.stage.outcome = attrs.evolve(two_parts(bench.order), refused=some_letters())
-    bench.loop.log.script.failing = lambda number, struck: bench._struck(number, struck)  # type: ignore[attr-defined]
     bench.failing = failing_times(effect, 3, StoreUnavailable("not now"))
     bench.order.clear()
     bench.loop.step()
@@ -248,7 +259,9 @@ def test_a_stage_that_fails_to_decide_is_asked_again() -> None:
 
 
 def test_offsets_that_could_not_be_committed_are_committed_with_the_next_batch() -> None:
-    bench = Bench(Outcome(commit={WHERE: 0}), failing=failing_times("commit", 1, StoreUnavailable("rebalancing"))).begun()
+    bench = Bench(
+        Outcome(commit={WHERE: 0}), failing=failing_times("commit", 1, StoreUnavailable("rebalancing"))
+    ).begun()
     bench.loop.step()
     assert bench.log.committed("g", [topics.RAW_TICKS]) == {}
     assert bench.journal.told == ["offsets were not committed; they will be with the next batch"]
@@ -281,7 +294,9 @@ def test_what_trying_again_can_not_help_stops_the_loop(failure: Exception) -> No
 def test_a_newer_epoch_stops_the_loop_at_its_assignment() -> None:
     bench = Bench().begun()
     bench.epoch.mark(LOGIC_EPOCH + 1)
-    with pytest.raises(NewerLogic, match=f"epoch {LOGIC_EPOCH + 1} is marked and this program computes epoch {LOGIC_EPOCH}"):
+    with pytest.raises(
+        NewerLogic, match=f"epoch {LOGIC_EPOCH + 1} is marked and this program computes epoch {LOGIC_EPOCH}"
+    ):
         bench.loop.step()
     assert bench.stage.told == []
 
@@ -392,5 +407,10 @@ def test_rows_that_a_table_can_never_hold_become_dead_letters_and_the_others_go_
     letters = 2 if refused else 1
     assert bench.stored_and_told() == ["store b 1", f"store dead_letters {letters}", "publish done"]
     (letter,) = [fact for fact in bench.heard[0][1].facts() if fact.reason == "ROW_REFUSED"]
-    assert (letter.stage, letter.topic, letter.offset, letter.message) == ("saying", FACTS.frame["raw_topic"][0], 0, "code 69")
+    assert (letter.stage, letter.topic, letter.offset, letter.message) == (
+        "saying",
+        FACTS.frame["raw_topic"][0],
+        0,
+        "code 69",
+    )
     assert bench.journal.told == ["rows that can't be stored became dead letters"]

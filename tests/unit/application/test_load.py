@@ -87,8 +87,12 @@ def test_a_line_without_an_offset_gets_the_next_one(loading: Loading) -> None:
 
 
 @pytest.mark.parametrize("batches", [([(0, 5)], [(0, 3)]), ([(0, 5), (0, 3)],)])
-def test_a_line_below_the_end_that_is_not_in_the_log_is_named(loading: Loading, batches: Sequence[Sequence[Said]]) -> None:
-    with pytest.raises(BadInput, match=r"file\d:\d: ingestion.market.ticks.raw.v1/0/3 lies below the end 6 .* --as-new"):
+def test_a_line_below_the_end_that_is_not_in_the_log_is_named(
+    loading: Loading, batches: Sequence[Sequence[Said]]
+) -> None:
+    with pytest.raises(
+        BadInput, match=r"file\d:\d: ingestion.market.ticks.raw.v1/0/3 lies below the end 6 .* --as-new"
+    ):
         loading.load(*batches)
 
 

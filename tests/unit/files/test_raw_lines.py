@@ -34,7 +34,9 @@ def read(*paths: str, at_most: int = 100) -> list[Lines]:
 
 
 def places(*paths: str) -> list[Place]:
-    return [place for lines in read(*paths) for place in zip(lines.events.partitions, lines.events.offsets, strict=True)]
+    return [
+        place for lines in read(*paths) for place in zip(lines.events.partitions, lines.events.offsets, strict=True)
+    ]
 
 
 def test_a_line_is_a_message_with_its_coordinates(write: Callable[..., str]) -> None:
@@ -46,8 +48,17 @@ def test_a_line_is_a_message_with_its_coordinates(write: Callable[..., str]) -> 
 
 
 def test_a_message_is_the_exact_text_of_its_value(write: Callable[..., str]) -> None:
-    path = write("a.jsonl", '{"topic":"t","value": {"price":1.10, "a":1,"a" :2}}', '{"topic":"t","value":null}', '{"topic":"t","value":"x"}')
-    assert [value for lines in read(path) for value in lines.events.values] == [b'{"price":1.10, "a":1,"a" :2}', b"null", b'"x"']
+    path = write(
+        "a.jsonl",
+        '{"topic":"t","value": {"price":1.10, "a":1,"a" :2}}',
+        '{"topic":"t","value":null}',
+        '{"topic":"t","value":"x"}',
+    )
+    assert [value for lines in read(path) for value in lines.events.values] == [
+        b'{"price":1.10, "a":1,"a" :2}',
+        b"null",
+        b'"x"',
+    ]
 
 
 def test_bytes_that_are_no_json_come_as_base64(write: Callable[..., str]) -> None:
@@ -68,7 +79,14 @@ def test_lines_come_at_most_so_many_at_a_time(write: Callable[..., str]) -> None
 
 
 def test_a_line_without_a_partition_gets_that_of_its_key(write: Callable[..., str]) -> None:
-    path = write("a.jsonl", line(None, None, key="abc"), line(None, None, key="abd"), line(None, None), line(None, 3), line(5, None))
+    path = write(
+        "a.jsonl",
+        line(None, None, key="abc"),
+        line(None, None, key="abd"),
+        line(None, None),
+        line(None, 3),
+        line(5, None),
+    )
     (lines,) = read(path)
     assert lines.events.partitions == [2, 1, 0, 3, 0]
     assert (lines.events.offsets, lines.placed) == ([-1, -1, -1, -1, 5], [False] * 5)

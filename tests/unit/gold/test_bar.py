@@ -7,7 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.batch import NOTIONAL, PRICE, PRICE_SUM
-from domain.gold.bar import CONTENT, LOGIC_EPOCH, BarBatch, Cause, Change, State, fold, mean_price, notional, revision, vwap
+from domain.gold.bar import (
+    CONTENT,
+    LOGIC_EPOCH,
+    BarBatch,
+    Cause,
+    Change,
+    State,
+    fold,
+    mean_price,
+    notional,
+    revision,
+    vwap,
+)
 from domain.gold.interval import Interval, Periods
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick
@@ -51,7 +63,10 @@ def test_ticks_of_one_instant_are_ordered_by(first: dict[str, Any], last: dict[s
 
 
 def test_labels_are_those_of_the_close_tick() -> None:
-    facts = [tick("10:01", market="OLD", currency="EUR", unit="MWh"), tick("10:02", market="NEW", currency="USD", unit="bbl")]
+    facts = [
+        tick("10:01", market="OLD", currency="EUR", unit="MWh"),
+        tick("10:02", market="NEW", currency="USD", unit="bbl"),
+    ]
     assert [only(folded(facts))[name] for name in ("market", "currency", "unit")] == ["NEW", "USD", "bbl"]
 
 
@@ -81,7 +96,14 @@ def test_a_bar_knows_which_raw_offsets_it_came_from() -> None:
 
 @pytest.mark.parametrize(
     ("price_sum", "count", "mean"),
-    [("10", 4, "2.5"), ("0.00000001", 2, "0"), ("0.00000003", 2, "0.00000002"), ("-0.00000003", 2, "-0.00000002"), ("1", 3, "0.33333333"), ("2", 3, "0.66666667")],
+    [
+        ("10", 4, "2.5"),
+        ("0.00000001", 2, "0"),
+        ("0.00000003", 2, "0.00000002"),
+        ("-0.00000003", 2, "-0.00000002"),
+        ("1", 3, "0.33333333"),
+        ("2", 3, "0.66666667"),
+    ],
 )
 def test_the_mean_is_rounded_half_even_once(price_sum: str, count: int, mean: str) -> None:
     row = pl.DataFrame({"sum": [Decimal(price_sum)], "count": [count]}, schema={"sum": PRICE_SUM, "count": pl.UInt64})
@@ -181,7 +203,12 @@ def test_a_coarser_notional_outgrows_38_digits_as_well() -> None:
 ticks_of_a_day = st.lists(
     st.builds(
         lambda minute, price, volume, seq, flags: tick(
-            at(f"{minute // 60}:{minute % 60}"), str(price), volume=volume, source_seq=seq, quality_flags=flags, version=seq + 1
+            at(f"{minute // 60}:{minute % 60}"),
+            str(price),
+            volume=volume,
+            source_seq=seq,
+            quality_flags=flags,
+            version=seq + 1,
         ),
         minute=st.integers(0, 1439),
         price=prices,
@@ -281,7 +308,13 @@ REPEATED = [tick("10:01", "1", version=30)]
     ],
 )
 def test_state_and_reason_follow_from_what_is_stored(
-    before: list[Tick] | None, closed_before: bool, now: list[Tick], closed: bool, state: State, reason: Cause, change: Change
+    before: list[Tick] | None,
+    closed_before: bool,
+    now: list[Tick],
+    closed: bool,
+    state: State,
+    reason: Cause,
+    change: Change,
 ) -> None:
     stored = settled(folded(before), closed=closed_before)[0] if before else None
     rows, changes = settled(folded(now), closed=closed, cause=Cause.LATE, stored=stored)

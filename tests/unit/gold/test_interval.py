@@ -20,7 +20,9 @@ def period(interval: str, instrument_id: str, instant: str) -> tuple[datetime, d
     return start.item(), end.item()
 
 
-@pytest.mark.parametrize(("name", "minutes"), [("1m", 1), ("5m", 5), (" 15m ", 15), ("4h", 240), ("12h", 720), ("1d", 1440), ("24h", 1440)])
+@pytest.mark.parametrize(
+    ("name", "minutes"), [("1m", 1), ("5m", 5), (" 15m ", 15), ("4h", 240), ("12h", 720), ("1d", 1440), ("24h", 1440)]
+)
 def test_an_interval_is_written_as_operators_write_it(name: str, minutes: int) -> None:
     assert Interval.parse(name).minutes == minutes
 
@@ -118,7 +120,9 @@ def test_shorter_bars_are_aligned_in_utc(interval: str, instant: str, start: str
         ("NYISO.A", "2026-11-02T04:59:59", "2026-11-01T04:00:00", 25),
     ],
 )
-def test_a_day_runs_from_midnight_to_midnight_of_its_market(instrument_id: str, instant: str, start: str, hours: int) -> None:
+def test_a_day_runs_from_midnight_to_midnight_of_its_market(
+    instrument_id: str, instant: str, start: str, hours: int
+) -> None:
     assert period("1d", instrument_id, instant) == (at(start), at(start) + timedelta(hours=hours))
 
 

@@ -25,7 +25,9 @@ def mark(watermark_us: int = A_LONG_TIME_AGO, lateness_us: int = 10) -> Mark:
 
 def feeds(*names: str, tenant: str = "default", partition: int = 0) -> list[int]:
     count = len(names)
-    return feed_code(pl.Series([partition] * count, dtype=pl.Int32), pl.Series([tenant] * count), pl.Series(names)).to_list()
+    return feed_code(
+        pl.Series([partition] * count, dtype=pl.Int32), pl.Series([tenant] * count), pl.Series(names)
+    ).to_list()
 
 
 def test_a_seal_is_unknown_until_it_is_raised_and_never_falls() -> None:
@@ -103,9 +105,15 @@ def test_with_a_window_close_all_earlier_ones_of_its_instrument_and_no_other() -
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(-1, 9), st.integers(-1, 12)), min_size=1, max_size=15))
 def test_closings_are_those_of_a_loop(ticks: list[tuple[int, int, int]]) -> None:
     """Windows of two instruments: 0 to 6, and 7 to 12."""
-    placed = [(window % 7 + window // 7 * MINUTES, row, NEVER if reached > 9 else reached) for window, row, reached in ticks]
+    placed = [
+        (window % 7 + window // 7 * MINUTES, row, NEVER if reached > 9 else reached) for window, row, reached in ticks
+    ]
     expected = [
-        min(max(row, reached) for other, row, reached in placed if other >= window and other // MINUTES == window // MINUTES)
+        min(
+            max(row, reached)
+            for other, row, reached in placed
+            if other >= window and other // MINUTES == window // MINUTES
+        )
         for window, _, _ in placed
     ]
     assert closing(*placed) == expected

@@ -15,9 +15,7 @@ from domain.silver.tick import Tick, TickBatch
 from tests.builders import at, micros, tick
 
 BASE = Interval.parse("5m")
-FEEDS = FeedPolicies.of(
-    [FeedPolicy(market="NYMEX", data_type="tick", horizon_s=300, lateness_s=600, idle_s=900)]
-)
+FEEDS = FeedPolicies.of([FeedPolicy(market="NYMEX", data_type="tick", horizon_s=300, lateness_s=600, idle_s=900)])
 
 
 def windows(limits: Limits | None = None, lateness_s: Mapping[str, float] | None = None) -> Windows:
@@ -47,7 +45,9 @@ def statements(*facts: Tick) -> pl.DataFrame:
     return frame.with_columns(*digests(frame))
 
 
-ONE_KEY = st.builds(lambda version, price: tick(version=version, price=str(price)), st.integers(1, 3), st.integers(1, 3))
+ONE_KEY = st.builds(
+    lambda version, price: tick(version=version, price=str(price)), st.integers(1, 3), st.integers(1, 3)
+)
 SOME = st.builds(
     lambda minute, version, price: tick(f"10:{minute:02}", version=version, price=str(price)),
     st.integers(0, 2),
@@ -89,7 +89,11 @@ def test_ticks_of_one_place_are_contested_others_are_not() -> None:
 
 def test_order_is_that_of_time_and_sequence() -> None:
     facts = (tick("10:02"), tick("10:01", source_seq=2), tick("10:01", source_seq=1))
-    assert in_order(statements(*facts)).select("ts", "source_seq").rows() == [(at("10:01"), 1), (at("10:01"), 2), (at("10:02"), 0)]
+    assert in_order(statements(*facts)).select("ts", "source_seq").rows() == [
+        (at("10:01"), 1),
+        (at("10:01"), 2),
+        (at("10:02"), 0),
+    ]
 
 
 def test_ticks_beyond_their_horizon_do_not_arrive() -> None:
@@ -102,7 +106,9 @@ def test_a_window_closes_when_the_watermark_reaches_its_end() -> None:
     assert (instants(waiting.closed), instants(waiting.windows.ticks)) == ([], [at("10:00"), at("10:14:59")])
     closing = take(waiting.windows, tick("10:15"), offset=2)
     assert (instants(closing.closed), instants(closing.windows.ticks)) == ([at("10:00")], [at("10:14:59"), at("10:15")])
-    assert closing.sealed.frame.select("instrument_id", "partition", "sealed_until").rows() == [("NG_HH", 0, at("10:05"))]
+    assert closing.sealed.frame.select("instrument_id", "partition", "sealed_until").rows() == [
+        ("NG_HH", 0, at("10:05"))
+    ]
     assert closing.sealed_from.select("seal").rows() == [(-1,)]
 
 
@@ -134,7 +140,9 @@ def test_a_tick_is_late_when_a_row_before_it_closed_its_window() -> None:
 
 
 def test_the_tick_that_comes_after_its_own_feed_passed_it_opens_and_closes_its_window() -> None:
-    taken = take(windows(), tick("10:30"), tick("10:00", instrument_id="BTCUSDT"), tick("10:01", instrument_id="BTCUSDT"))
+    taken = take(
+        windows(), tick("10:30"), tick("10:00", instrument_id="BTCUSDT"), tick("10:01", instrument_id="BTCUSDT")
+    )
     assert (instants(taken.closed), instants(taken.late)) == ([at("10:00")], [at("10:01")])
 
 
@@ -169,7 +177,9 @@ def test_the_floor_is_the_first_offset_of_any_open_window() -> None:
 
 
 def test_windows_that_hold_back_more_than_the_replay_limit_close_early() -> None:
-    taken = take(windows(Limits(lag=2)), tick("10:00"), tick("10:20", instrument_id="B"), tick("10:21", instrument_id="B"))
+    taken = take(
+        windows(Limits(lag=2)), tick("10:00"), tick("10:20", instrument_id="B"), tick("10:21", instrument_id="B")
+    )
     assert instants(taken.closed) == [at("10:00")]
     assert taken.windows.floors({0: 3}) == {0: 1}
 

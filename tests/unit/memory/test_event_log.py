@@ -67,7 +67,11 @@ def test_several_topics_may_be_appended_at_once() -> None:
     both = RawEvents.concat([raw((0, 0)), raw((0, 0), topic="other"), raw((0, 1))])
     events.append(both)
     assert events.end_offsets([RAW, "other"])[TopicPartition("other", 0)] == 1
-    assert sorted(str(value) for value in values(join(events, RAW, "other").poll(10, 0))) == ["b'0/0'", "b'0/0'", "b'0/1'"]
+    assert sorted(str(value) for value in values(join(events, RAW, "other").poll(10, 0))) == [
+        "b'0/0'",
+        "b'0/0'",
+        "b'0/1'",
+    ]
 
 
 def test_what_lies_below_the_end_of_its_partition_is_refused() -> None:
@@ -131,7 +135,10 @@ def test_two_members_share_partitions_and_equal_numbers_go_to_one() -> None:
     first.poll(1, 0)
     second.poll(1, 0)
     assert {where.partition for where in told[0].revoked[0]} == {where.partition for where in told[1].assigned[0]}
-    mine, theirs = ({where.partition for where in found} for found in (set(told[0].assigned[0]) - set(told[0].revoked[0]), told[1].assigned[0]))
+    mine, theirs = (
+        {where.partition for where in found}
+        for found in (set(told[0].assigned[0]) - set(told[0].revoked[0]), told[1].assigned[0])
+    )
     assert (mine | theirs, mine & theirs) == ({0, 1, 2, 3}, set())
 
 

@@ -70,9 +70,9 @@ def test_merging_runs_loses_nothing_and_forgets_what_was_replaced() -> None:
 
 
 rows = st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(0, 10**6)).map(lambda row: (*row, str(row[2])))
-windows = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(1, 5)), max_size=4, unique_by=lambda w: w[0]).map(
-    lambda found: [(series, begin, begin + length) for series, begin, length in found]
-)
+windows = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(1, 5)), max_size=4, unique_by=lambda w: w[0]
+).map(lambda found: [(series, begin, begin + length) for series, begin, length in found])
 
 
 @settings(deadline=None)
@@ -85,5 +85,7 @@ def test_it_holds_what_a_dictionary_would(batches: list[list[Row]], asked: list[
             best[key] = row
     made = tree(*batches)
     assert sorted(made.all().rows()) == sorted(best.values())
-    inside = [row for row in best.values() if any(row[0] == series and begin <= row[1] < end for series, begin, end in asked)]
+    inside = [
+        row for row in best.values() if any(row[0] == series and begin <= row[1] < end for series, begin, end in asked)
+    ]
     assert spans(made, *asked) == sorted(inside)

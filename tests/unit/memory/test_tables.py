@@ -25,7 +25,13 @@ def window(start: str, end: str, instrument_id: str = "NG_HH") -> pl.DataFrame:
 
 
 def seal(instrument_id: str, until: str, partition: int = 0) -> Seal:
-    return Seal(tenant_id="default", instrument_id=instrument_id, partition=partition, sealed_until=at(until), series=f"default|{instrument_id}")
+    return Seal(
+        tenant_id="default",
+        instrument_id=instrument_id,
+        partition=partition,
+        sealed_until=at(until),
+        series=f"default|{instrument_id}",
+    )
 
 
 def test_ticks_are_read_by_window_at_their_highest_version() -> None:
@@ -34,7 +40,10 @@ def test_ticks_are_read_by_window_at_their_highest_version() -> None:
     table.upsert(ticks(tick("10:04:59.999999", "2", version=2**63)))
     found = table.within(window("10:00", "10:05"))
     assert isinstance(found, TickBatch)
-    assert found.frame.sort("ts").select("ts", "price").rows() == [(at("10:00"), tick().price), (at("10:04:59.999999"), 2)]
+    assert found.frame.sort("ts").select("ts", "price").rows() == [
+        (at("10:00"), tick().price),
+        (at("10:04:59.999999"), 2),
+    ]
     assert table.final().height == 4
 
 
@@ -42,7 +51,11 @@ def test_both_newer_ticks_and_newer_metadata_win_in_enriched_ticks() -> None:
     table = MemoryEnrichedTable()
 
     def row(version: int, metadata_version: int) -> EnrichedTicks:
-        return EnrichedTicks(enriched_batch([tick(version=version)]).frame.with_columns(metadata_version=pl.lit(metadata_version, dtype=pl.UInt64)))
+        return EnrichedTicks(
+            enriched_batch([tick(version=version)]).frame.with_columns(
+                metadata_version=pl.lit(metadata_version, dtype=pl.UInt64)
+            )
+        )
 
     for version, metadata_version in ((2**63, 1), (2**63, 3), (2**63, 2), (1, 9)):
         table.upsert(row(version, metadata_version))
@@ -54,7 +67,9 @@ def test_bars_are_read_by_key() -> None:
     table.upsert(bars_over([tick("10:01"), tick("10:06"), tick("10:01", instrument_id="B")]))
     keys = window("10:05", "10:10").select("series", interval_start="start")
     found = table.stored(keys)
-    assert [(bar.instrument_id, bar.interval_start, bar.interval) for bar in found.facts()] == [("NG_HH", at("10:05"), "5m")]
+    assert [(bar.instrument_id, bar.interval_start, bar.interval) for bar in found.facts()] == [
+        ("NG_HH", at("10:05"), "5m")
+    ]
     assert len(table.stored(keys.with_columns(interval_start=pl.lit(at("10:10")).cast(INSTANT)))) == 0
 
 
@@ -73,7 +88,9 @@ HOUR = [tick(at("10:00") + timedelta(minutes=minute)) for minute in range(0, 30,
         ("10:15", "10:05", 100, []),
     ],
 )
-def test_the_history_of_bars_is_the_newest_in_a_half_open_span(start: str | None, end: str | None, limit: int, minutes: list[int]) -> None:
+def test_the_history_of_bars_is_the_newest_in_a_half_open_span(
+    start: str | None, end: str | None, limit: int, minutes: list[int]
+) -> None:
     table = MemoryBarTable("5m")
     table.upsert(bars_over(HOUR))
 
@@ -89,7 +106,9 @@ def test_seals_only_rise_and_are_read_by_partition() -> None:
     table = MemorySealTable()
     table.upsert(Seals.of([seal("A", "10:05"), seal("B", "10:05", 1)]))
     table.upsert(Seals.of([seal("A", "10:00"), seal("B", "10:10", 1)]))
-    assert [(found.instrument_id, found.sealed_until) for found in table.of_partitions([0]).facts()] == [("A", at("10:05"))]
+    assert [(found.instrument_id, found.sealed_until) for found in table.of_partitions([0]).facts()] == [
+        ("A", at("10:05"))
+    ]
     assert len(table.of_partitions([0, 1])) == 2
     assert len(table.of_partitions([])) == 0
 

@@ -12,7 +12,7 @@ from application import topics
 from application.ports.errors import NewerLogic
 from application.ports.event_log import TopicPartition
 from domain.batch import INSTANT
-from domain.gold.bar import LOGIC_EPOCH, BarBatch
+from domain.gold.bar import LOGIC_EPOCH
 from domain.gold.window import Limits
 from domain.identity import SERIES
 from domain.reprocessing import RecomputeRequest, RecomputeRequests
@@ -35,7 +35,7 @@ def again(fact: Tick, **changes: Any) -> Tick:
 
 
 def states(aggregation: Aggregation, interval: str = "5m") -> list[tuple[datetime, str, str]]:
-    return aggregation.final(interval).select("interval_start", "state", "reason").rows()  # type: ignore[return-value]
+    return aggregation.final(interval).select("interval_start", "state", "reason").rows()
 
 
 def told(aggregation: Aggregation, interval: str = "5m") -> list[tuple[datetime, str, str]]:
@@ -187,7 +187,9 @@ def test_a_feed_that_falls_silent_closes_its_windows(aggregation: Aggregation) -
     aggregation.wait(1)
     assert aggregation.column("state") == ["final"]
     floors = aggregation.committed()
-    assert floors == {where.partition: end for where, end in aggregation.log.end_offsets([topics.ENRICHED]).items() if end}
+    assert floors == {
+        where.partition: end for where, end in aggregation.log.end_offsets([topics.ENRICHED]).items() if end
+    }
 
 
 def test_the_end_of_an_input_leaves_open_windows_provisional() -> None:
@@ -240,7 +242,7 @@ def left_by_another(aggregation: Aggregation, *facts: Tick) -> None:
     other = Aggregation()
     other.take(*facts)
     aggregation.silver.upsert(TickBatch.of(facts))
-    aggregation.bars["5m"].upsert(BarBatch(other.loop.tables["bars_5m"].within(TEN_OCLOCK).frame))
+    aggregation.bars["5m"].upsert(other.bars["5m"].within(TEN_OCLOCK))
 
 
 TEN_OCLOCK = pl.DataFrame(
@@ -280,7 +282,9 @@ def test_windows_that_hold_back_too_much_close_early_and_what_still_comes_is_lat
     assert aggregation.column("close_price")[0] == 9
 
 
-def request(start: str, interval: str = "5m", reason: str = "backfill", instrument_id: str = "NG_HH") -> RecomputeRequests:
+def request(
+    start: str, interval: str = "5m", reason: str = "backfill", instrument_id: str = "NG_HH"
+) -> RecomputeRequests:
     fact = RecomputeRequest(
         tenant_id="default",
         instrument_id=instrument_id,
@@ -347,7 +351,9 @@ def test_several_instruments_tenants_and_partitions_keep_apart(aggregation: Aggr
 
 
 def test_two_members_share_the_partitions_and_end_in_the_same_bars(aggregation: Aggregation) -> None:
-    facts = [tick(f"10:{minute:02}", str(minute), instrument_id=f"I{number}") for number in range(8) for minute in (1, 3, 30)]
+    facts = [
+        tick(f"10:{minute:02}", str(minute), instrument_id=f"I{number}") for number in range(8) for minute in (1, 3, 30)
+    ]
     other = aggregation.process()
     for begin in range(0, len(facts), 5):
         aggregation.arrive(*facts[begin : begin + 5])
@@ -367,7 +373,9 @@ def test_a_revoked_partition_is_forgotten_with_its_windows(aggregation: Aggregat
     assert outcome.then is not None
 
 
-@pytest.mark.parametrize("names", [("5m",), ("5m", "15m", "4h"), ("15m", "45m", "1h", "1d"), ("1m", "5m", "1h", "12h", "1d")])
+@pytest.mark.parametrize(
+    "names", [("5m",), ("5m", "15m", "4h"), ("15m", "45m", "1h", "1d"), ("1m", "5m", "1h", "12h", "1d")]
+)
 def test_bars_of_any_intervals_are_those_of_the_oracle(names: tuple[str, ...]) -> None:
     aggregation = Aggregation(names=names)
     facts = [

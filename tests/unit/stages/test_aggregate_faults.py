@@ -37,7 +37,7 @@ def worked_off(script: Script) -> Aggregation:
     for batch in BATCHES:
         aggregation.arrive(*batch)
         surviving(aggregation, aggregation.drain)
-    surviving(aggregation, lambda: aggregation.ended())
+    surviving(aggregation, aggregation.ended)
     return aggregation
 
 
@@ -117,5 +117,11 @@ def test_the_last_announcement_of_each_bar_is_what_its_table_holds_whoever_crash
     assert ended(aggregation) == EXPECTED
     for name in EXPECTED:
         last = {(bar.series, bar.interval_start): (bar.state, bar.close_price) for bar in aggregation.told(name)}
-        held = aggregation.final(name).select("tenant_id", "instrument_id", "interval_start", "state", "close_price").rows()
-        assert last == {(f"{tenant}|{instrument}", start): (state, price) for tenant, instrument, start, state, price in held}
+        held = (
+            aggregation.final(name)
+            .select("tenant_id", "instrument_id", "interval_start", "state", "close_price")
+            .rows()
+        )
+        assert last == {
+            (f"{tenant}|{instrument}", start): (state, price) for tenant, instrument, start, state, price in held
+        }
