@@ -55,7 +55,7 @@ def rows_of_keys(table: ClickHouseTable[B], keys: pl.DataFrame) -> B:
         return table.batch.empty()
     instant = table.layout.instant
     if instant:
-        # A join reads scattered keys ten times faster than a set of (tenant, instrument, instant) in the condition.
+        # A join reads scattered keys in half the time of a set of (tenant, instrument, instant) in the condition.
         just = keys.select("series", start=instant, end=pl.col(instant) + timedelta(microseconds=1))
         return rows_within(table, just.unique())
     named = "(tenant_id, instrument_id) IN (SELECT tenant_id, instrument_id"

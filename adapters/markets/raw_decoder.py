@@ -98,7 +98,7 @@ class _Topic:
 
 
 def _by_topic(events: RawEvents) -> Mapping[str, Sequence[int]]:
-    positions: dict[str, list[int]] = {topic: [] for topic in set(events.topics)}
+    positions: dict[str, list[int]] = {topic: [] for topic in dict.fromkeys(events.topics)}
     if len(positions) == 1:
         return {topic: range(len(events)) for topic in positions}
     for event, topic in enumerate(events.topics):

@@ -20,6 +20,9 @@ NO_TRACE = "0" * 32
 MASK = "***"
 MAIN_KEYS = frozenset({"event", "level", "trace_id", "timestamp"})
 
+CHATTY = ("alembic", "sqlalchemy", "uvicorn")
+"""Libraries that tell of every step they take; of these, what goes wrong is enough."""
+
 _SECRET_NAME = re.compile(r"pass(word|wd)?$|secret|token|api_?key|authorization|credential|dsn$|cookie", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]*@", re.IGNORECASE)
 _SAID_SECRET = re.compile(r"\b(password|passwd|secret|token|api_?key)\b(\s*[=:]\s*)[^\s,;&]+", re.IGNORECASE)
@@ -66,6 +69,8 @@ def configure(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

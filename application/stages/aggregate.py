@@ -130,7 +130,7 @@ class AggregateBars:
         base = self._base_bars(taken, open_ticks, self._requested(polled, taken))
         windows = taken.windows.told() if tell else taken.windows
         turn = _Turn(taken, late, windows, positions, now_s if tell else self._told_at_s)
-        touched = {self.intervals.base.name: base.rows.frame.select("series", "interval_start", cause="reason")}
+        touched = {self.intervals.base.name: base.touched()}
         return self._stored(
             self.intervals.base, base, lambda: self._coarser(turn, base, touched, self.intervals.coarser)
         )
@@ -255,7 +255,7 @@ class AggregateBars:
         touched = pl.concat([children.select("series", "interval_start", "cause"), risen])
         start, end = self._periods.bounds(interval, touched["series"], touched["interval_start"])
         parents = touched.select("series", start, end, "cause", period=period_code(touched["series"], start))
-        return parents.unique("period", keep="first").drop("period")
+        return parents.unique("period", keep="first", maintain_order=True).drop("period")
 
     def _stored(self, interval: Interval, bars: "_Bars", then: Callable[[], Outcome]) -> Outcome:
         news = bars.news(self._announced, interval)
@@ -355,6 +355,12 @@ class _Bars:
         unchanged = self.change == Change.NONE
         known = announced.lookup(bar_keys(self.rows, interval))["content"].eq_missing(bar_contents(self.rows))
         return BarBatch(self.rows.frame.filter((self.change == Change.NEWS) | (unchanged & ~known)))
+
+    def touched(self) -> pl.DataFrame:
+        """`series`, `interval_start` and `cause`; first of the bars that changed, whose cause is that of what changes above."""
+        rows = self.rows.frame.select("series", "interval_start", cause="reason")
+        changed = self.change == Change.NEWS
+        return rows if changed.all() else pl.concat([rows.filter(changed), rows.filter(~changed)])
 
     def told(self) -> BarBatch:
         """What is known to be announced once these bars are: all but those that were overtaken."""

@@ -8,6 +8,8 @@ import atexit
 import functools
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +25,9 @@ def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="dataproc-tests-"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # Servers outlive a session that is ended from outside, unless it ends in order.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     return folder
 
 

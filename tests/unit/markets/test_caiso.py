@@ -1,10 +1,14 @@
 """CAISO: rows become points, points become prices."""
 
+import json
 from typing import Any
 
 import pytest
 
+from adapters.markets.caiso import CaisoRows
+from adapters.markets.reading import FastReading
 from domain.silver.quality import Flag
+from tests.builders import envelope
 from tests.unit.markets.messages import (
     CAISO,
     END,
@@ -50,6 +54,38 @@ def test_other_versions_of_the_report_name_the_value_otherwise(column: str) -> N
 def test_rows_may_hold_numbers() -> None:
     price = caiso_price(caiso(row("LMP", 45.67), row("MCE", 44), row("MCC", "")))
     assert (price["price"], price["energy_price"], price["congestion_price"], price["flags"]) == ("45.67", "44", "", 0)
+
+
+def read_fast(*payloads: Any) -> FastReading:
+    values = [json.dumps(envelope(payload)).encode() for payload in payloads]
+    return CaisoRows().read_fast(values, range(len(values)))
+
+
+def test_messages_of_one_point_are_read_fast_in_whatever_order_their_rows_come() -> None:
+    read = read_fast(caiso(), caiso(*reversed(ROWS)), caiso(*ROWS, row("MGHG", "0.00")), caiso(metadata={}))
+    (frame,) = read.prices
+    assert (read.unsure, frame.select("event", "price", "energy_price", "loss_price").rows()) == (
+        [],
+        [(event, "45.67", "44.00", "0.47") for event in range(4)],
+    )
+    assert frame["greenhouse_gas_price"].to_list() == [None, None, "0.00", None]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        caiso(*ROWS, row("LMP", "9", NODE="OTHER")),
+        caiso(*ROWS[1:]),
+        caiso(*ROWS, row("LMP", "45.67")),
+        caiso(*ROWS[:3], row("MCL", "")),
+        caiso(metadata=summary(price="9")),
+        caiso(checksum="0" * 64),
+    ],
+)
+def test_one_odd_message_leaves_its_neighbours_to_the_fast_reader(odd: Any) -> None:
+    read = read_fast(caiso(), odd, caiso())
+    (frame,) = read.prices
+    assert (read.unsure, frame["event"].to_list()) == ([1], [0, 2])
 
 
 def test_two_points_are_numbered_as_they_first_appear() -> None:

@@ -140,12 +140,17 @@ def test_topics_may_come_mixed() -> None:
 
 def test_a_batch_larger_than_a_portion_keeps_every_message_at_its_place() -> None:
     values = [
-        json.dumps(envelope(miso_lmp(node=f"N{place}" if place % 500 else "", lmp_usd_per_mwh=place))).encode()
+        json.dumps(
+            envelope(miso_lmp(node=f"N{place}" if place % 500 else "", market_run=run, lmp_usd_per_mwh=place))
+        ).encode()
         for place in range(2600)
+        for run in ["RT" if place < 1300 else "DA"]
     ]
     decoded = decode_bytes(*values)
-    expected = [(place, f"N{place}", str(place)) for place in range(2600) if place % 500]
-    assert decoded.prices.frame.select("event", "symbol", "price").sort("event").rows() == expected
+    expected = [
+        (place, f"N{place}", "RT" if place < 1300 else "DA", str(place)) for place in range(2600) if place % 500
+    ]
+    assert decoded.prices.frame.select("event", "symbol", "market_run", "price").sort("event").rows() == expected
     assert [event for event, *_ in told(decoded)] == [0, 500, 1000, 1500, 2000, 2500]
 
 

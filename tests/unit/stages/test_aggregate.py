@@ -135,6 +135,19 @@ def test_a_corrected_late_tick_revises_its_bars_as_a_correction(aggregation: Agg
     assert (aggregation.column("open_price")[0], aggregation.column("trade_count")[0]) == (5, 1)
 
 
+def test_coarser_bars_are_revised_for_the_reason_of_the_bar_that_changed(aggregation: Aggregation) -> None:
+    aggregation.take(FIRST, SECOND, CLOSING, tick("2026-10-06T01:00:00"), tick("2026-10-06T02:00:00"))
+    aggregation.restart()
+    aggregation.take(again(FIRST), again(SECOND, price="9"), again(CLOSING))
+    assert states(aggregation)[:3] == [
+        (at("10:00"), "final", "live"),
+        (at("10:05"), "revised", "late"),
+        (at("10:20"), "final", "live"),
+    ]
+    assert states(aggregation, "1h")[0] == (at("10:00"), "revised", "late")
+    assert states(aggregation, "1d")[0] == (at("00:00"), "revised", "late")
+
+
 def test_a_late_tick_of_lower_version_is_no_repeat_but_changes_nothing(aggregation: Aggregation) -> None:
     aggregation.take(FIRST, CLOSING)
     aggregation.take(attrs.evolve(FIRST, version=1, price=Decimal(9)))
