@@ -38,6 +38,9 @@ DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 
 STANDARD_INPUT = "/dev/stdin"
 
+WIDTH = 100
+"""Columns of a summary that goes to a file or a pipe."""
+
 HISTORY = timedelta(hours=3)
 """How much of its past the sample feed sends at once."""
 
@@ -151,7 +154,11 @@ class AllInOne:
             self.container.refuse_to_replace()(self.export)
         if self.once:
             self._stopping.on_signals()
-            return self._loaded(source, paths)
+            try:
+                return self._loaded(source, paths)
+            except Stopped as error:
+                print(f"stopped while a store was away ({error})", file=sys.stderr)
+                return self._interrupted(0, paths)
         return self._serve(lambda: self._loaded(source, paths))
 
     def demo(self) -> int:
@@ -189,6 +196,8 @@ class AllInOne:
 
     def _tell(self, summary: dict[str, Any], rows: dict[str, int], took_s: float, skipped: int) -> None:
         console = Console()
+        if not console.is_terminal:
+            console = Console(width=WIDTH)
         if self.json:
             console.print_json(data={**summary, "rows": rows, "seconds": round(took_s, 3), "skipped": skipped})
             return

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 import polars as pl
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +22,10 @@ COLUMNS = (
     "duplicates",
     "corrections",
 )
+
+
+HEADINGS = ("raw", "accept", "filter", "dead", "ticks", "reject", "silver", "dupl", "corr")
+"""The same, short enough for a narrow terminal."""
 
 
 def summary_of(counts: Mapping[str, NormalizationCounts], silver: pl.DataFrame) -> dict[str, Any]:
@@ -70,12 +75,12 @@ def refused_any(summary: Mapping[str, Any]) -> bool:
 
 def show(summary: Mapping[str, Any], tables: Mapping[str, int], took_s: float, console: Console) -> None:
     """Print a summary as tables, with rates."""
-    table = Table(title="raw messages", title_justify="left")
-    table.add_column("topic")
-    for name in COLUMNS:
-        table.add_column(name.replace("_", " "), justify="right")
+    table = Table(title="raw messages", title_justify="left", padding=(0, 0, 0, 1), box=SIMPLE)
+    table.add_column("raw topic", no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
     for topic, row in summary["topics"].items():
-        table.add_row(topic, *(f"{row[name]:,}" for name in COLUMNS))
+        table.add_row(topic.removeprefix("ingestion.").removesuffix(".raw.v1"), *(f"{row[name]:,}" for name in COLUMNS))
     total = {name: sum(row[name] for row in summary["topics"].values()) for name in COLUMNS}
     table.add_section()
     table.add_row("all", *(f"{total[name]:,}" for name in COLUMNS))

@@ -68,5 +68,10 @@ def _put_in_place(aside: Path, folder: Path) -> None:
     shutil.rmtree(before, ignore_errors=True)
     if folder.exists():
         folder.rename(before)
-    aside.rename(folder)
+    try:
+        aside.rename(folder)
+    except OSError:
+        if before.exists():
+            before.rename(folder)
+        raise
     shutil.rmtree(before, ignore_errors=True)

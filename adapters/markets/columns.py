@@ -82,6 +82,7 @@ class FastColumns:
         self._waiting: list[list[Any]] = [[] for _ in self._kinds]
         self._parts: dict[str, list[pl.Series | _Repeated]] = {name: [] for name in self._kinds}
         self._columns: dict[str, pl.Series] = {}
+        self._values: dict[str, list[Any]] = {}
         self._height = 0
         self._unsure: set[int] = set()
 
@@ -115,9 +116,10 @@ class FastColumns:
         return self._columns[name]
 
     def _distinct(self, name: str) -> list[Any]:
-        parts = self._parts[name]
-        values = self.column(name)
-        return [parts[0].value] if _is_one_value(parts) else values.unique().to_list()
+        if name not in self._values:
+            values, parts = self.column(name), self._parts[name]
+            self._values[name] = [parts[0].value] if _is_one_value(parts) else values.unique().to_list()
+        return self._values[name]
 
     def text(self, name: str, absent: str = "") -> pl.Series:
         """A column of texts without nulls."""

@@ -138,7 +138,8 @@ class TypedPayloads:
 
     def _prices(self, feed: Feed, taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
         taken.checked("market", lambda stated: stated is None or lower(stated) != self.market)
-        parts = {field: filled(taken.checked(field, is_no_name)) for field in (*feed.id_fields, *feed.symbol[:1])}
+        names = dict.fromkeys((*feed.id_fields, *feed.symbol[:1]))
+        parts = {field: filled(taken.checked(field, is_no_name)) for field in names}
         runs = taken.translated("market_run", is_no_label, lambda run: upper(run) if run else feed.assumed_run)
         source_ids = taken.translated("market_run", is_no_label, lambda run: self._source_id(feed, run or ""))
         return taken.prices(

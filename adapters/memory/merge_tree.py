@@ -111,9 +111,8 @@ class MergeTree:
         repeated = key.is_duplicated()
         if not repeated.any():
             return rows
-        version = self.layout.version(rows)
         several = repeated.arg_true()
-        by_version = several.gather(version.gather(several).arg_sort())
+        by_version = several.gather(self.layout.version(rows[several]).arg_sort())
         lasting = by_version.filter(key.gather(by_version).is_last_distinct())
         return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
 

@@ -15,7 +15,7 @@ from domain.gold.interval import period_code
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Seals
 from domain.served.latest_price import LatestPrices
-from domain.silver.tick import TickBatch, key_digests
+from domain.silver.tick import TickBatch, content_digests, key_digests
 
 B = TypeVar("B", bound=Batch[Any])
 
@@ -43,7 +43,13 @@ def _nowhere(rows: pl.DataFrame) -> pl.Series:
     return _EPOCH.new_from_index(0, rows.height)
 
 
-TICKS = Layout(key_digests, _column("version"), lambda rows: period_code(rows["series"], rows["ts"]))
+def _knowledge(rows: pl.DataFrame) -> pl.Series:
+    """Of two statements about one tick the newer stays; at equal versions the one of the greater content."""
+    shift = pl.Series([1 << 64], dtype=pl.UInt128)
+    return rows["version"].cast(pl.UInt128) * shift + content_digests(rows).cast(pl.UInt128)
+
+
+TICKS = Layout(key_digests, _knowledge, lambda rows: period_code(rows["series"], rows["ts"]))
 ENRICHED = Layout(
     key_digests,
     lambda rows: (

@@ -28,9 +28,6 @@ from application.ports.event_log import Listener, Polled, Progress, Records, Top
 from domain.batch import Batch
 from domain.bronze.raw_event import RawEvents
 
-POLL_BYTES = 64 * 1024 * 1024
-"""Stored bytes after which a poll takes no further segment."""
-
 
 @attrs.define(eq=False)
 class Group:
@@ -57,6 +54,7 @@ class SqliteEventLog:
         *,
         retain: bool = False,
         held_records: int = 200_000,
+        poll_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         """
         Open the log, making it where it is absent, and hold its directory.
@@ -67,6 +65,7 @@ class SqliteEventLog:
             partitions_of: Partitions of each topic.
             retain: Keep what every group has read, and what nobody reads.
             held_records: Most records held in memory beside the file; 0 reads everything from the file.
+            poll_bytes: Stored bytes after which a poll takes no further segment.
 
         Raises:
             DirectoryInUse: Another process has the directory.
@@ -79,7 +78,7 @@ class SqliteEventLog:
         except BaseException:
             self._directory.release()
             raise
-        self.codec, self.partitions_of, self._retain = codec, partitions_of, retain
+        self.codec, self.partitions_of, self.poll_bytes, self._retain = codec, partitions_of, poll_bytes, retain
         self._room, self._held = held_records, OrderedDict[int, Decoded]()
         self._read_last: tuple[int, Undecoded] | None = None
         self._segments: dict[str, list[Stored]] = {}
@@ -267,7 +266,7 @@ class SqliteConsumer:
     def poll(self, max_records: int, timeout_s: float) -> Polled:  # noqa: ARG002  (nothing can arrive while it waits)
         """Return what is there, at most `max_records`; never waits."""
         self._settle()
-        found = _Found(self.log.codec, max_records)
+        found = _Found(self.log.codec, max_records, self.log.poll_bytes)
         self._turn += 1
         begin = self._turn % len(self.topics)
         # Each poll begins with the next topic, so that a full one starves no other.
@@ -344,7 +343,7 @@ class _Found:
     codec: EventCodec
     records: int
     """How many more it may take."""
-    size: int = POLL_BYTES
+    size: int
     """How many more stored bytes."""
     after: dict[TopicPartition, int] = attrs.field(factory=dict)
     _raw: list[RawEvents] = attrs.field(factory=list)

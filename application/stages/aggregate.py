@@ -24,8 +24,9 @@ from application.ports.meter import Meter
 from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
 from domain.batch import INSTANT
-from domain.gold.bar import BarBatch, Cause, Change, State, fold, parts_of_bars, settle
+from domain.gold.bar import Cause, fold, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods, period_code
+from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, settle
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import SealBook
 from domain.gold.window import Limits, Taken, Waits, Windows, arrived, contested, digests, in_order, parts_of_ticks
@@ -179,10 +180,10 @@ class AggregateBars:
         )
         return windows.filter(~still_open)
 
-    def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> "_Bars":
+    def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> SettledBars:
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
-            return NO_BARS
+            return SettledBars.none()
         computed = self._fold_ticks(live, taken.windows.seals, pl.lit(Cause.LIVE))
         bars = self._settled(self.intervals.base, computed)
         overtaken = bars.rows.frame.filter((bars.change == Change.OVERTAKEN) & computed["closed"])
@@ -191,7 +192,7 @@ class AggregateBars:
             return bars
         return bars.replaced_by(self._recomputed(windows, taken.windows.seals))
 
-    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> "_Bars":
+    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> SettledBars:
         ticks = self.ticks.within(windows.select("series", "start", "end")).frame
         ticks = ticks.filter((ticks["quality_flags"] & int(Flag.TS_FUTURE)) == 0)
         ticks = ticks.with_columns(*digests(ticks))
@@ -217,15 +218,14 @@ class AggregateBars:
         closed = bars["interval_end"].to_physical() <= seals.until(bars["series"])
         return bars.with_columns(closed.alias("closed"), *([] if cause is None else [cause.alias("cause")]))
 
-    def _settled(self, interval: Interval, computed: pl.DataFrame) -> "_Bars":
+    def _settled(self, interval: Interval, computed: pl.DataFrame) -> SettledBars:
         stored = self.tables[interval.name].stored(computed.select("series", "interval_start"))
-        rows, change = settle(computed, interval.name, stored)
-        return _Bars(rows, change)
+        return SettledBars(*settle(computed, interval.name, stored))
 
     def _coarser(
         self,
         turn: "_Turn",
-        base: "_Bars",
+        base: SettledBars,
         touched: Mapping[str, pl.DataFrame],
         levels: Sequence[tuple[Interval, Interval]],
     ) -> Outcome:
@@ -257,7 +257,7 @@ class AggregateBars:
         parents = touched.select("series", start, end, "cause", period=period_code(touched["series"], start))
         return parents.unique("period", keep="first", maintain_order=True).drop("period")
 
-    def _stored(self, interval: Interval, bars: "_Bars", then: Callable[[], Outcome]) -> Outcome:
+    def _stored(self, interval: Interval, bars: SettledBars, then: Callable[[], Outcome]) -> Outcome:
         news = bars.news(self._announced, interval)
         announce = (Announce(topics.bars(interval.name), news),) if len(news) else ()
         self.meter.count("aggregation_bars_generated_total", len(bars.rows), interval=interval.name)
@@ -285,7 +285,7 @@ class AggregateBars:
             for where, offset in turn.positions.items()
         }
 
-    def _remember(self, bars: "_Bars", interval: Interval) -> None:
+    def _remember(self, bars: SettledBars, interval: Interval) -> None:
         """What was announced now need not be told again; what was read for a recompute is known by its winners."""
         self._turn += 1
         told = bars.told()
@@ -331,70 +331,13 @@ class _Turn:
     told_at_s: float
 
 
-@attrs.frozen
-class _Bars:
-    """Settled bars of one interval and how each stands to its stored row."""
-
-    rows: BarBatch
-    change: pl.Series
-    read: pl.DataFrame | None = None
-    """The ticks that were read back for them."""
-
-    def replaced_by(self, others: "_Bars") -> "_Bars":
-        """These bars, but for those the others compute as well."""
-        kept = ~period_code(self.rows.frame["series"], self.rows.frame["interval_start"]).is_in(
-            period_code(others.rows.frame["series"], others.rows.frame["interval_start"]).implode()
-        )
-        rows = BarBatch.concat([BarBatch(self.rows.frame.filter(kept)), others.rows])
-        return _Bars(rows, pl.concat([self.change.filter(kept), others.change]), others.read)
-
-    def news(self, announced: Winners, interval: Interval) -> BarBatch:
-        """What must be announced: news, and what is unchanged but was not announced by this process."""
-        if (self.change == Change.NEWS).all():
-            return self.rows
-        unchanged = self.change == Change.NONE
-        known = announced.lookup(bar_keys(self.rows, interval))["content"].eq_missing(bar_contents(self.rows))
-        return BarBatch(self.rows.frame.filter((self.change == Change.NEWS) | (unchanged & ~known)))
-
-    def touched(self) -> pl.DataFrame:
-        """`series`, `interval_start` and `cause`; first of the bars that changed, whose cause is that of what changes above."""
-        rows = self.rows.frame.select("series", "interval_start", cause="reason")
-        changed = self.change == Change.NEWS
-        return rows if changed.all() else pl.concat([rows.filter(changed), rows.filter(~changed)])
-
-    def told(self) -> BarBatch:
-        """What is known to be announced once these bars are: all but those that were overtaken."""
-        if (self.change != Change.OVERTAKEN).all():
-            return self.rows
-        return BarBatch(self.rows.frame.filter(self.change != Change.OVERTAKEN))
-
-
 NO_ARRIVALS = arrived(
     EnrichedTicks.empty().frame,
     pl.Series("partition", [], dtype=pl.Int32),
     pl.Series("offset", [], dtype=pl.Int64),
     Interval.parse("1h"),
 )
-NO_BARS = _Bars(BarBatch.empty(), pl.Series("change", [], dtype=pl.String))
 NO_WINDOWS = pl.DataFrame(schema={"series": SERIES, "start": INSTANT, "end": INSTANT, "cause": pl.String})
-_SPREAD = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)
-_HALF = pl.Series([1 << 32], dtype=pl.UInt64)
-
-
-def bar_keys(bars: BarBatch, interval: Interval) -> pl.Series:
-    """A well-mixed UInt64 a bar, stable within the process."""
-    code = period_code(bars.frame["series"], bars.frame["interval_start"]).cast(pl.UInt64) + (interval.minutes << 40)
-    product = code * _SPREAD
-    return (product ^ product // _HALF) * _SPREAD
-
-
-def bar_contents(bars: BarBatch) -> pl.Series:
-    """A UInt64 of each bar's content and state."""
-    states = bars.frame["state"].replace_strict(_STATE_NUMBERS, return_dtype=pl.UInt64)
-    return bars.frame["lineage_digest"] * _SPREAD ^ states
-
-
-_STATE_NUMBERS = {state.value: number for number, state in enumerate(State, start=1)}
 
 
 def _tick_partitions(partitions: Iterable[TopicPartition]) -> list[int]:

@@ -48,17 +48,6 @@ class Cause(StrEnum):
     BACKFILL = "backfill"
 
 
-class Change(StrEnum):
-    """How a computed bar stands to the stored one."""
-
-    NEWS = "news"
-    """New, or of other content, or settled now."""
-    NONE = "none"
-    """Same content and state."""
-    OVERTAKEN = "overtaken"
-    """The stored one has a higher revision and other content or state: it knows more."""
-
-
 @attrs.frozen(kw_only=True)
 class Bar:
     """Open, high, low, close of one instrument in [interval_start, interval_end). Source: contracts.md §3, §4."""
@@ -298,61 +287,3 @@ def _lineage(parts: pl.DataFrame, bars: pl.DataFrame) -> pl.Series:
     )
     both = bars.select("bar").with_columns(alone).join(lists, on="bar", how="left", maintain_order="left")
     return both.select(pl.coalesce("merged", "lineage_partitions").alias("lineage_partitions")).to_series()
-
-
-def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatch, pl.Series]:
-    """
-    Decide state, reason and revision of computed bars beside what is stored of them.
-
-    Equal content keeps the stored reason, and the stored state unless that was provisional. Other content of a
-    bar that was settled before makes it revised.
-
-    Args:
-        bars: What `fold` returned, with `closed` (its window is sealed, or is about to be) and `cause`.
-        interval: Name of the interval.
-        stored: What the table holds of these bars, read just before.
-
-    Returns:
-        The bars to store, and how each stands to its stored row: one of Change, as text.
-    """
-    if not len(stored):
-        return _first_settled(bars, interval)
-    held = stored.frame.select("series", "interval_start", "state", "reason", "revision", *CONTENT)
-    both = bars.join(held, on=["series", "interval_start"], how="left", suffix="_held", maintain_order="left")
-    same = (
-        pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT)
-        & pl.col("state").is_not_null()
-    )
-    was_settled = pl.col("state").is_in([State.FINAL, State.REVISED])
-    both = both.with_columns(same=same).with_columns(
-        settled=pl.when(pl.col("same") & was_settled)
-        .then("state")
-        .when(~pl.col("closed"))
-        .then(pl.lit(State.PROVISIONAL))
-        .when(was_settled)
-        .then(pl.lit(State.REVISED))
-        .otherwise(pl.lit(State.FINAL)),
-        cause=pl.when("same").then("reason").otherwise("cause"),
-    )
-    both = both.with_columns(revised=revision(pl.col("weight"), pl.col("settled")))
-    change = both.select(
-        pl.when(pl.col("same") & (pl.col("settled") == pl.col("state")))
-        .then(pl.lit(Change.NONE))
-        .when(pl.col("revision") > pl.col("revised"))
-        .then(pl.lit(Change.OVERTAKEN))
-        .otherwise(pl.lit(Change.NEWS))
-        .alias("change")
-    ).to_series()
-    settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
-    return BarBatch(settled.select(BarBatch.schema.keys())), change
-
-
-def _first_settled(bars: pl.DataFrame, interval: str) -> tuple[BarBatch, pl.Series]:
-    """The same where nothing of these bars is stored yet, as is usual: no comparison is needed."""
-    settled = bars.with_columns(
-        pl.when("closed").then(pl.lit(State.FINAL.value)).otherwise(pl.lit(State.PROVISIONAL.value)).alias("state"),
-        reason="cause",
-        interval=pl.lit(interval),
-    ).with_columns(revision=revision(pl.col("weight"), pl.col("state")))
-    change = pl.Series("change", [Change.NEWS.value]).new_from_index(0, bars.height)
-    return BarBatch(settled.select(BarBatch.schema.keys())), change

@@ -21,6 +21,7 @@ from tests.support.services import service
 KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
 """For fixtures that are to run on both."""
 
+ORDINARY = Bounds()
 _NUMBERS = itertools.count()
 
 
@@ -61,7 +62,7 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def reference_database(kind: str, folder: Path, bounds: Bounds = Bounds()) -> Iterator[Database]:
+def reference_database(kind: str, folder: Path, bounds: Bounds = ORDINARY) -> Iterator[Database]:
     """A database with the schema."""
     if kind == "sqlite":
         with _open(f"sqlite:///{folder / 'reference.sqlite'}", bounds) as database:
@@ -83,7 +84,7 @@ def _postgres(template: str) -> Iterator[str]:
 
 
 @contextmanager
-def _open(dsn: str, bounds: Bounds = Bounds()) -> Iterator[Database]:
+def _open(dsn: str, bounds: Bounds = ORDINARY) -> Iterator[Database]:
     database = Database.at(dsn, bounds)
     try:
         yield database

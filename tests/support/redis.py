@@ -66,11 +66,22 @@ class RedisServer:
 
     def start(self, folder: Path) -> None:
         """Start it, on the port it always has."""
-        command = [needed("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", *self.settings]
+        command = [
+            needed("redis-server"),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--save",
+            "",
+            *self.settings,
+        ]
         log = folder / "redis.log"
         server = Running("Redis", start(command, log, folder), {}, str(log))
-        self._running = wait_until(lambda: answers(self.port, b"PING\r\n", b"+PONG"), server) if not self.settings else (
-            wait_until(lambda: answers(self.port), server)
+        self._running = (
+            wait_until(lambda: answers(self.port, b"PING\r\n", b"+PONG"), server)
+            if not self.settings
+            else (wait_until(lambda: answers(self.port), server))
         )
 
     def stop(self) -> None:

@@ -19,8 +19,9 @@ from adapters.clickhouse.seal_table import ClickHouseSealTable
 from adapters.clickhouse.tick_table import ClickHouseTickTable
 from adapters.memory.tables import MemoryBarTable, MemoryTickTable
 from application.ports.range_recompute import BarRange
-from domain.gold.bar import BarBatch, Cause, fold, parts_of_bars, settle
+from domain.gold.bar import BarBatch, Cause, fold, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods
+from domain.gold.settling import settle
 from domain.gold.watermark import Seal, SealBook, Seals
 from domain.gold.window import digests, in_order, parts_of_ticks
 from domain.silver.quality import Flag

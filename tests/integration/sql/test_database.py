@@ -137,9 +137,7 @@ class TestLoads:
         file = tmp_path / "instruments.yaml"
         file.write_text("version: 1\ngroups: [{instruments: [A, B], commodity: oil}]")
         loaded(database, file)
-        file.write_text(
-            "version: 2\ngroups: [{instruments: [A], commodity: oil}, {instruments: [B], commodity: gas}]"
-        )
+        file.write_text("version: 2\ngroups: [{instruments: [A], commodity: oil}, {instruments: [B], commodity: gas}]")
         loaded(database, file)
         keys = [InstrumentKey("default", name) for name in "AB"]
         found = SqlInstrumentCatalog(database).lookup(keys)

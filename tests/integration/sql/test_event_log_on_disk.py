@@ -4,20 +4,21 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import attrs
+import polars as pl
 import pytest
 
-from adapters.sql import event_log
 from adapters.sql.directory_lock import DirectoryInUse, DirectoryLock
 from adapters.sql.event_file import NAME
 from adapters.sql.event_log import SqliteEventLog
 from adapters.wire.events import EventCodec, WireFormat
 from application.ports.errors import Fatal, LogUnavailable
 from application.ports.event_log import Consumer, Listener, Polled, Progress, TopicPartition
-from domain.bronze.raw_event import RawEvents
 from domain.errors import Reason
 from domain.silver.tick import TickBatch
 from tests.builders import raw_events, tick, ticks
@@ -28,7 +29,7 @@ Open = Callable[..., SqliteEventLog]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Any:
+def opened(tmp_path: Path) -> Iterator[Open]:
     """Opens the log of this test; whatever is open in the end is closed."""
     logs: list[SqliteEventLog] = []
 
@@ -132,17 +133,12 @@ def test_what_nobody_subscribes_to_is_not_kept(opened: Open, tmp_path: Path) -> 
     assert (stored_segments(tmp_path), set(log.end_offsets([TICKS]).values())) == (0, {0})
 
 
-def test_a_poll_stops_at_a_byte_budget(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_log, "POLL_BYTES", 1)
-    log = opened()
+def test_a_poll_stops_at_a_byte_budget(opened: Open) -> None:
+    log = opened(poll_bytes=1)
     consumer = log.subscribe("g", [RAW], NOBODY)
     for offset in range(3):
-        events = raw_events(b"{}", topic=RAW)
-        log.append(RawEvents(**{**{name: getattr(events, name) for name in _FIELDS}, "offsets": [offset]}))
+        log.append(attrs.evolve(raw_events(b"{}", topic=RAW), offsets=[offset]))
     assert [len(consumer.poll(100, 0)) for _ in range(4)] == [1, 1, 1, 0]
-
-
-_FIELDS = ("topics", "partitions", "timestamps_us", "values")
 
 
 def test_a_record_of_another_release_is_told_as_unreadable_and_harms_no_other(opened: Open, tmp_path: Path) -> None:
@@ -163,10 +159,6 @@ def test_a_record_of_another_release_is_told_as_unreadable_and_harms_no_other(op
 
 def _spoil(folder: Path) -> None:
     """Let the second record be something else."""
-    from io import BytesIO
-
-    import polars as pl
-
     file = sqlite3.connect(folder / NAME)
     frame = pl.read_ipc_stream(BytesIO(file.execute("SELECT body FROM segments").fetchone()[0]))
     value = [b"not ours" if at == 1 else own for at, own in enumerate(frame["value"])]

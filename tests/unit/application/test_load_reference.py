@@ -18,7 +18,7 @@ NG = ("*", "NG_HH")
 class Held:
     """A store in memory."""
 
-    reference: Reference = Reference()
+    reference: Reference = attrs.field(factory=Reference)
     written: list[tuple[Sequence[Change], int]] = attrs.field(factory=list)
 
     def held(self) -> Reference:

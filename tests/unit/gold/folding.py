@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from domain.gold.bar import BarBatch, Cause, fold, parts_of_bars, settle
+from domain.gold.bar import BarBatch, Cause, fold, parts_of_bars
 from domain.gold.interval import Interval, Periods
+from domain.gold.settling import settle
 from domain.gold.window import digests, in_order, parts_of_ticks, winners
 from domain.silver.tick import Tick, TickBatch
 

@@ -7,20 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.batch import NOTIONAL, PRICE, PRICE_SUM
-from domain.gold.bar import (
-    CONTENT,
-    LOGIC_EPOCH,
-    BarBatch,
-    Cause,
-    Change,
-    State,
-    fold,
-    mean_price,
-    notional,
-    revision,
-    vwap,
-)
+from domain.gold.bar import CONTENT, LOGIC_EPOCH, BarBatch, Cause, State, fold, mean_price, notional, revision, vwap
 from domain.gold.interval import Interval, Periods
+from domain.gold.settling import Change
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick
 from tests.builders import at, tick
