@@ -24,13 +24,13 @@ from application.queries.readiness import CheckReadiness
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
 from entrypoints.admin.app import build_app
+from entrypoints.admin.serving import Stopping, address_of, listen, serve
 from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
 from entrypoints.exporting import final_tables, outcomes, write
 from entrypoints.progress import Progress
 from entrypoints.refinery import Refinery
 from entrypoints.samples.stream import SampleFeed
-from entrypoints.serving import Stopping, address_of, listen, serve
 from entrypoints.settings import BadSettings
 from entrypoints.summary import refused_any, show, summary_of, with_earlier_runs
 

@@ -13,9 +13,9 @@ from application.pipeline import STAGES
 from application.ports.errors import Fatal
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_app, build_service_app
+from entrypoints.admin.serving import Stopping, address_of, listen, serve
 from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
-from entrypoints.serving import Stopping, address_of, listen, serve
 from entrypoints.settings import BadSettings
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2

@@ -33,7 +33,15 @@ CHUNK = 2_000
 """Records taken from librdkafka at once, so that the byte budget is looked at between."""
 HARMLESS = frozenset({KafkaError._MAX_POLL_EXCEEDED, KafkaError._PARTITION_EOF})  # noqa: SLF001
 """The member was away too long and joins again with the next poll; a partition is read to its end."""
-BROKERS_AWAY = frozenset({KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+BROKERS_AWAY = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+    }
+)
+"""One broker may be away without harm, and not every way of being away ends in `all brokers down`: so ask."""
 
 
 class Taken(Protocol):

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import polars as pl
 
-from adapters.markets.columns import FastColumns, filled, is_no_name, read_sure
+from adapters.markets.columns import FastColumns, dotted, filled, is_no_name, read_sure
 from adapters.markets.reading import FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
 from adapters.markets.wrapper import (
@@ -214,7 +214,7 @@ def _prices(taken: FastColumns) -> tuple[pl.DataFrame, list[int]]:
             "market": upper(MARKET),
             "data_type": DATA_TYPE,
             "market_run": runs,
-            "name": f"{upper(MARKET)}.LMP." + runs + "." + nodes,
+            "name": dotted([upper(MARKET), "LMP", runs, nodes]),
             "symbol": nodes,
             "source_id": taken.translated("run", is_no_name, lambda run: f"{MARKET}.{DATA_TYPE}.{lower(run or '')}"),
             "source_seq": taken.column("source_seq").cast(pl.String),

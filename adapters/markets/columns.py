@@ -198,6 +198,15 @@ def filled(texts: pl.Series, absent: str = "") -> pl.Series:
     return texts.fill_null(absent) if texts.null_count() else texts
 
 
+def dotted(parts: Sequence[pl.Series | str]) -> pl.Series | str:
+    """Texts and columns of texts joined by '.'."""
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) == len(parts):
+        return ".".join(texts)
+    columns = [pl.lit(part) for part in parts]
+    return pl.select(pl.concat_str(columns, separator=".")).to_series()
+
+
 def is_no_name(text: str | None) -> bool:
     """Whether a text can't be a name as it is."""
     return text is None or not text.strip() or has_control_characters(text)

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import polars as pl
 
-from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, read_sure
+from adapters.markets.columns import FastColumns, dotted, filled, is_no_label, is_no_name, read_sure
 from adapters.markets.feed import RUN, Feed
 from adapters.markets.reading import NO_METADATA, FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
@@ -147,7 +147,7 @@ class TypedPayloads:
                 "market": upper(self.market),
                 "data_type": feed.data_type,
                 "market_run": runs,
-                "name": _names(self.market, feed, {**parts, RUN: runs}),
+                "name": dotted([upper(self.market), *({**parts, RUN: runs}.get(part, part) for part in feed.id_parts)]),
                 "symbol": parts[feed.symbol[0]] if feed.symbol else feed.fixed_symbol,
                 "source_id": source_ids,
                 "source_seq": _sequences(feed, taken),
@@ -226,13 +226,6 @@ def _sequence_and_extras(feed: Feed, payload: Members) -> tuple[str | None, dict
 def _metadata(facts: Mapping[str, str | None]) -> str:
     known = {field: text for field, text in facts.items() if text is not None}
     return json.dumps(known, sort_keys=True, ensure_ascii=False) if known else NO_METADATA
-
-
-def _names(market: str, feed: Feed, parts: Mapping[str, pl.Series]) -> pl.Series | str:
-    name: Any = upper(market)
-    for part in feed.id_parts:
-        name = name + "." + parts.get(part, part)
-    return name  # type: ignore[no-any-return]
 
 
 def _sequences(feed: Feed, taken: FastColumns) -> pl.Series | None:

@@ -39,6 +39,10 @@ BREACHES = (
     ("room-of-telemetry", "entrypoints/settings.py", "import structlog"),
     ("room-of-telemetry", "adapters/wire/__init__.py", "import prometheus_client"),
     ("room-of-http", "adapters/telemetry/meter.py", "import litestar"),
+    ("room-of-kafka", "adapters/memory/event_log.py", "import confluent_kafka"),
+    ("room-of-clickhouse", "entrypoints/services/clickhouse.py", "import clickhouse_connect"),
+    ("room-of-sql", "adapters/redis/__init__.py", "import sqlalchemy"),
+    ("room-of-redis", "entrypoints/services/redis.py", "import redis"),
     ("room-of-the-terminal", "adapters/telemetry/logs.py", "import cyclopts"),
 )
 

@@ -202,7 +202,7 @@ def test_an_export_never_deletes_what_is_no_export(
 
 
 def test_a_port_in_use_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from entrypoints.serving import listen  # noqa: PLC0415
+    from entrypoints.admin.serving import listen  # noqa: PLC0415
 
     with listen("127.0.0.1", 0) as taken:
         taken.listen()

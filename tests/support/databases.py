@@ -22,6 +22,7 @@ KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
 """For fixtures that are to run on both."""
 
 ORDINARY = Bounds()
+ORDINARY = Bounds()
 _NUMBERS = itertools.count()
 
 

@@ -4,11 +4,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from redis import Redis
 from redis.exceptions import ResponseError
 
 from adapters.memory.price_cache import MemoryPriceCache
@@ -93,6 +95,18 @@ class TestPrices:
                 RedisPriceCache(redis).upsert(latest(tick()))
 
 
+BEYOND_ITS_WORK = (("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("SET", "other", "x"), ("ACL", "LIST"))
+
+
+def sent(command: Sequence[str], client: Redis) -> object:
+    return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def again_and_again(call: Callable[[], object]) -> None:
+    while True:
+        call()
+
+
 @pytest.mark.services
 class TestTrouble:
     def test_a_server_that_is_away_and_comes_back_empty(self, tmp_path: Path) -> None:
@@ -123,14 +137,17 @@ class TestTrouble:
                 RedisPriceCache(redis).upsert(latest(tick()))
 
     def test_a_server_that_runs_a_script_without_end(self) -> None:
-        with redis_of_its_own("--busy-reply-threshold", "1") as server, connected(server.url) as redis:
-            with connected(server.url, answer_within_s=10) as other, ThreadPoolExecutor() as aside:
-                endless = aside.submit(other.client.eval, "while true do end", 0)
-                with pytest.raises(StoreUnavailable):
-                    while True:
-                        RedisPriceCache(redis).upsert(latest(tick()))
-                redis.client.script_kill()
-                assert isinstance(endless.exception(10), ResponseError)
+        with (
+            redis_of_its_own("--busy-reply-threshold", "1") as server,
+            connected(server.url) as redis,
+            connected(server.url, answer_within_s=10) as other,
+            ThreadPoolExecutor() as aside,
+        ):
+            endless = aside.submit(other.client.eval, "while true do end", 0)
+            with pytest.raises(StoreUnavailable):
+                again_and_again(lambda: RedisPriceCache(redis).upsert(latest(tick())))
+            redis.client.script_kill()
+            assert isinstance(endless.exception(10), ResponseError)
 
     def test_a_wrong_password_is_told_without_it(self, tmp_path: Path) -> None:
         acl = acl_file(USERS, tmp_path)
@@ -152,30 +169,43 @@ class TestTrouble:
                 cache = RedisInstrumentCache(catalog, redis, StandingClock(), lambda: 0.5)
                 assert [cache.lookup([NG]) for _ in range(2)] == [{NG: KNOWN}] * 2
                 assert catalog.asked == [NG]
-                for command in (
-                    ("FLUSHALL",),
-                    ("KEYS", "*"),
-                    ("CONFIG", "GET", "*"),
-                    ("SET", "other", "x"),
-                    ("ACL", "LIST"),
-                ):
+                for command in BEYOND_ITS_WORK:
                     with pytest.raises(Denied):
-                        redis.asking("trying", lambda client, sent=command: client.execute_command(*sent))
+                        redis.asking("trying", partial(sent, command))
             with connected(server.url) as stranger, pytest.raises(Denied):
                 RedisPriceCache(stranger).of("default", "NG_HH")
 
     def test_the_users_as_shipped_let_nobody_in(self) -> None:
-        with redis_of_its_own("--aclfile", str(USERS)) as server:
-            with connected(server.url.replace("//", "//dataproc:0@")) as redis, pytest.raises(Denied):
-                RedisPriceCache(redis).of("default", "NG_HH")
+        with (
+            redis_of_its_own("--aclfile", str(USERS)) as server,
+            connected(server.url.replace("//", "//dataproc:0@")) as redis,
+            pytest.raises(Denied),
+        ):
+            RedisPriceCache(redis).of("default", "NG_HH")
 
 
 @pytest.mark.services
 def test_a_server_behind_tls_is_believed_only_with_a_certificate_we_trust(tmp_path: Path) -> None:
     key, certificate, port = tmp_path / "key.pem", tmp_path / "certificate.pem", free_port()
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=test",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
         check=True,
         capture_output=True,
     )
@@ -188,9 +218,12 @@ def test_a_server_behind_tls_is_believed_only_with_a_certificate_we_trust(tmp_pa
 
 
 def test_a_server_that_never_answers_is_given_up() -> None:
-    with silent() as address, connected(f"redis://{address}/0", answer_within_s=0.1) as redis:
-        with pytest.raises(StoreUnavailable, match="reading a latest price"):
-            RedisPriceCache(redis).of("default", "NG_HH")
+    with (
+        silent() as address,
+        connected(f"redis://{address}/0", answer_within_s=0.1) as redis,
+        pytest.raises(StoreUnavailable, match="reading a latest price"),
+    ):
+        RedisPriceCache(redis).of("default", "NG_HH")
 
 
 @pytest.mark.parametrize("url", ["http://h", "redis://h:port/0"])

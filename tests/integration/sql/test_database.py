@@ -1,7 +1,8 @@
 """A reference database, and what goes wrong with it: migrations, loads, roles, limits in time and number."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -53,6 +54,10 @@ def empty(kind: str, tmp_path: Path) -> Iterator[Database]:
 def database(kind: str, tmp_path: Path) -> Iterator[Database]:
     with reference_database(kind, tmp_path) as found:
         yield found
+
+
+def executed(statement: str, connection: Connection) -> object:
+    return connection.execute(sa.text(statement))
 
 
 class TestMigrations:
@@ -190,9 +195,12 @@ class TestTrouble:
 
     def test_connections_are_bounded_and_who_waits_too_long_is_told(self, kind: str, tmp_path: Path) -> None:
         bounds = Bounds(connections=1, connection_wait_s=0.1)
-        with reference_database(kind, tmp_path, bounds) as database, database.engine.connect():
-            with pytest.raises(StoreUnavailable, match="every connection is in use"):
-                SqlLogicEpoch(database).highest()
+        with (
+            reference_database(kind, tmp_path, bounds) as database,
+            database.engine.connect(),
+            pytest.raises(StoreUnavailable, match="every connection is in use"),
+        ):
+            SqlLogicEpoch(database).highest()
 
     def test_an_address_nobody_understands_is_told_without_its_password(self) -> None:
         for dsn in ("mysql://u:secret@h/x", "nonsense secret"):
@@ -228,16 +236,18 @@ class TestPostgres:
         database.close()
 
     def test_a_statement_that_takes_too_long_is_given_up(self, tmp_path: Path) -> None:
-        with reference_database("postgresql", tmp_path, Bounds(statement_s=0.2)) as database:
-            with pytest.raises(StoreUnavailable, match="statement timeout"):
-                database.reading("sleeping", lambda connection: connection.execute(sa.text("SELECT pg_sleep(5)")))
+        with (
+            reference_database("postgresql", tmp_path, Bounds(statement_s=0.2)) as database,
+            pytest.raises(StoreUnavailable, match="statement timeout"),
+        ):
+            database.reading("sleeping", lambda connection: connection.execute(sa.text("SELECT pg_sleep(5)")))
 
     def test_connections_lost_are_made_anew(self, tmp_path: Path) -> None:
         with reference_database("postgresql", tmp_path) as database:
             assert SqlLogicEpoch(database).highest() == 0
             administer(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dataproc' "
-                f"AND datname = '{database.engine.url.database}'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                f"WHERE application_name = 'dataproc' AND datname = '{database.engine.url.database}'"
             )
             assert SqlLogicEpoch(database).highest() == 0
 
@@ -270,8 +280,8 @@ class TestPostgres:
             administer(roles, roles, database=name)
             for role in ("enrich_ro", "reference_ro", "epoch_rw", "jobs_rw", "reference_rw", "migrator"):
                 administer(f"DROP ROLE IF EXISTS one_{role}", f"CREATE ROLE one_{role} LOGIN IN ROLE {role}")
-            may = {
-                "enrich_ro": (lambda own: SqlInstrumentCatalog(own).lookup([InstrumentKey("default", "NG_HH")])),
+            may: dict[str, Callable[[Database], object]] = {
+                "enrich_ro": lambda own: SqlInstrumentCatalog(own).lookup([InstrumentKey("default", "NG_HH")]),
                 "reference_ro": lambda own: SqlPriceLimits(own).limits(),
                 "epoch_rw": lambda own: SqlLogicEpoch(own).mark(1),
                 "reference_rw": lambda own: loaded(own, *FILES[:1]),
@@ -291,7 +301,7 @@ class TestPostgres:
             for role, statement in may_not.items():
                 own = Database.at(postgres_dsn(name, f"one_{role}"))
                 with pytest.raises(Denied):
-                    own.changing("trying", lambda connection, sql=statement: connection.execute(sa.text(sql)))
+                    own.changing("trying", partial(executed, statement))
                 own.close()
             owner = Database.at(postgres_dsn(name, "one_migrator"))
             assert SqlMigrator(owner).up() == []
