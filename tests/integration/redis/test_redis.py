@@ -22,7 +22,7 @@ from application.ports.errors import Denied, Fatal, StoreUnavailable
 from domain.gold.taxonomy import Classification, History, InstrumentKey
 from domain.served.latest_price import LatestPrices, latest_of
 from domain.silver.tick import Tick
-from entrypoints.services.process import free_port
+from entrypoints.services.process import free_port, needed
 from tests.builders import TEN, tick
 from tests.performing import StandingClock
 from tests.steps.enriching import enriched_batch
@@ -187,28 +187,9 @@ class TestTrouble:
 @pytest.mark.services
 def test_a_server_behind_tls_is_believed_only_with_a_certificate_we_trust(tmp_path: Path) -> None:
     key, certificate, port = tmp_path / "key.pem", tmp_path / "certificate.pem", free_port()
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=test",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            str(key),
-            "-out",
-            str(certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    self_signed = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
+    command = [needed("openssl"), *self_signed.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
     tls = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no")
     with redis_of_its_own("--tls-port", str(port), *tls):
         with connected(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}") as redis:

@@ -177,6 +177,15 @@ class TestLoads:
         found = SqlInstrumentCatalog(database).lookup(keys)
         assert [found[key][0].commodity for key in keys] == ["gas", "oil"]
 
+    def test_an_alias_may_stand_for_one_whose_location_is_an_alias(self, database: Database, tmp_path: Path) -> None:
+        instruments, aliases = tmp_path / "instruments.yaml", tmp_path / "aliases.yaml"
+        instruments.write_text(
+            "version: 1\ngroups: [{market: MISO, kinds: [LMP], locations: [TEXAS.HUB], commodity: power}]"
+        )
+        aliases.write_text("instruments: {HUB: MISO.LMP.RT.TX}\nlocations: {MISO: {TX: TEXAS.HUB}}")
+        key = InstrumentKey("default", "HUB")
+        assert SqlInstrumentCatalog(loaded(database, instruments, aliases)).lookup([key])[key][0].commodity == "power"
+
     def test_thousands_of_instruments_are_looked_up_at_once(self, database: Database, tmp_path: Path) -> None:
         file = tmp_path / "instruments.csv"
         rows = "\n".join(f"MISO,LMP,NODE{number},power" for number in range(2_000))
@@ -201,6 +210,20 @@ class TestTrouble:
             pytest.raises(StoreUnavailable, match="every connection is in use"),
         ):
             SqlLogicEpoch(database).highest()
+
+    def test_limits_last_read_count_while_the_database_is_away(self, tmp_path: Path) -> None:
+        now = [0.0]
+        with reference_database("sqlite", tmp_path, Bounds(connections=1, connection_wait_s=0.05)) as database:
+            limits = SqlPriceLimits(loaded(database, *FILES), stale_s=3600, monotonic_s=lambda: now[0])
+            with database.engine.connect(), pytest.raises(StoreUnavailable):
+                limits.limits()
+            read = limits.limits()
+            with database.engine.connect():
+                now[0] = 3600
+                assert limits.limits() == read
+                now[0] = 3601
+                with pytest.raises(StoreUnavailable):
+                    limits.limits()
 
     def test_an_address_nobody_understands_is_told_without_its_password(self) -> None:
         for dsn in ("mysql://u:secret@h/x", "nonsense secret"):
@@ -246,7 +269,7 @@ class TestPostgres:
         with reference_database("postgresql", tmp_path) as database:
             assert SqlLogicEpoch(database).highest() == 0
             administer(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608
                 f"WHERE application_name = 'dataproc' AND datname = '{database.engine.url.database}'"
             )
             assert SqlLogicEpoch(database).highest() == 0
