@@ -269,7 +269,7 @@ class TestPostgres:
         with reference_database("postgresql", tmp_path) as database:
             assert SqlLogicEpoch(database).highest() == 0
             administer(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 f"WHERE application_name = 'dataproc' AND datname = '{database.engine.url.database}'"
             )
             assert SqlLogicEpoch(database).highest() == 0
