@@ -33,7 +33,7 @@ from adapters.memory.tables import (
 )
 from adapters.telemetry.logs import configure, logger
 from adapters.telemetry.meter import PrometheusMeter
-from adapters.wire.events import EventCodec
+from adapters.wire.events import EventCodec, WireFormat
 from application import topics
 from application.commands.load_reference import LoadReference
 from application.commands.replay import ReplayRaw
@@ -213,19 +213,28 @@ def _load_reference(database: Any) -> Any:
 def _kafka_access(settings: Settings) -> Any:
     from adapters.kafka.access import KafkaAccess
 
-    return KafkaAccess(bootstrap=settings.kafka_bootstrap, env=settings.env)
+    return KafkaAccess(
+        bootstrap=settings.kafka_bootstrap,
+        env=settings.env,
+        protocol=settings.kafka_security_protocol.upper(),
+        mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
+        ca_path=settings.kafka_ca_path,
+    )
 
 
-def _kafka_log(access: Any, codec: EventCodec) -> Any:
+def _kafka_log(access: Any, codec: EventCodec, settings: Settings) -> Any:
+    from adapters.kafka.consumer import Membership
     from adapters.kafka.event_log import KafkaEventLog
 
-    return KafkaEventLog(access, codec, topics.partitions)
+    return KafkaEventLog(access, codec, topics.partitions, Membership(instance_id=settings.kafka_instance_id))
 
 
-def _kafka_topics(access: Any) -> Any:
+def _kafka_topics(access: Any, settings: Settings) -> Any:
     from adapters.kafka.topics import KafkaTopics
 
-    return KafkaTopics(access)
+    return KafkaTopics(access, settings.kafka_replication)
 
 
 def _kafka_feed(access: Any) -> Any:
@@ -243,7 +252,7 @@ def _through_wire(codec: EventCodec) -> Any:
     return travelled
 
 
-def _codec(intervals: BarIntervals) -> EventCodec:
+def _codec(intervals: BarIntervals, settings: Settings) -> EventCodec:
     return EventCodec(
         {
             topics.NORMALIZED: TickBatch,
@@ -252,7 +261,8 @@ def _codec(intervals: BarIntervals) -> EventCodec:
             topics.LATEST: LatestPrices,
             **{topics.bars(interval.name): BarBatch for interval in intervals.all},
             **{topics.dead_letters(stage.name): DeadLetters for stage in STAGES},
-        }
+        },
+        WireFormat(settings.wire_format),
     )
 
 
@@ -291,7 +301,7 @@ class Container(containers.DeclarativeContainer):
     )
     migrator = providers.Singleton(_migrator, clickhouse, intervals)
     kafka_access = providers.Singleton(_kafka_access, settings)
-    kafka_topics = providers.Singleton(_kafka_topics, kafka_access)
+    kafka_topics = providers.Singleton(_kafka_topics, kafka_access, settings)
     redis = providers.Singleton(_redis, settings.provided.redis_url)
     database = providers.Singleton(_database, settings.provided.postgres_dsn)
     sql_migrator = providers.Singleton(_sql_migrator, database)
@@ -322,12 +332,12 @@ class Container(containers.DeclarativeContainer):
         distributed=providers.Singleton(_clickhouse_tables, intervals, clickhouse, cache),
     )
     policies = providers.Singleton(MemoryPolicies.from_files)
-    codec = providers.Singleton(_codec, intervals)
+    codec = providers.Singleton(_codec, intervals, settings)
     log = providers.Selector(
         profile,
         memory=providers.Singleton(_log, settings, codec),
         embedded=providers.Singleton(_embedded_log, data_dir, codec),
-        distributed=providers.Singleton(_kafka_log, kafka_access, codec),
+        distributed=providers.Singleton(_kafka_log, kafka_access, codec, settings),
     )
     epoch = providers.Selector(
         profile,

@@ -143,6 +143,22 @@ class Settings:
     port: int = setting(8203, whole(0, 65_535), "Port HTTP listens on; 0 takes a free one.")
 
     kafka_bootstrap: str = setting("kafka:9092", text, "Kafka broker addresses.")
+    kafka_security_protocol: str = setting(
+        "plaintext",
+        one_of("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
+        "How brokers are spoken to; what is not encrypted is refused outside the environments local and test.",
+    )
+    kafka_sasl_mechanism: str = setting("SCRAM-SHA-512", text, "SASL mechanism, where the protocol is one of SASL.")
+    kafka_username: str = setting("", str.strip, "Who we are to the brokers.")
+    kafka_password: str = setting("", str.strip, "Password at the brokers.", secret=True)
+    kafka_ca_path: str = setting("", str.strip, "PEM file of the authorities that sign brokers; empty: the system's.")
+    kafka_instance_id: str = setting(
+        "", str.strip, "Name that outlives the process, so that a restart takes its partitions back unshuffled."
+    )
+    kafka_replication: int = setting(1, whole(1, 15), "Copies of each partition of a topic that is created.")
+    wire_format: str = setting(
+        "json", one_of("json", "avro"), "How events between our stages are written; both are always read."
+    )
     clickhouse_url: str = setting(
         "http://clickhouse:8123",
         address("http", "https", "clickhouse", "clickhouses", "chdb"),

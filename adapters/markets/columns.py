@@ -1,7 +1,7 @@
 """
 The fast reader's columns: fields of many messages, and which messages it is not sure of.
 
-Messages are read a hundred at a time, every step a list operation, and become columns soon: records and texts that do
+Messages are read two hundred at a time, every step a list operation, and become columns soon: records and texts that do
 not fit the processor's cache cost half as much again.
 """
 
@@ -16,9 +16,9 @@ from adapters.wire.exact_json import has_control_characters
 from adapters.wire.raw_envelope import DEFAULT_TENANT, is_tenant
 from adapters.wire.typed_json import COUNT, NUMBER, TEXT, UNSURE, number_texts
 
-MESSAGES_AT_ONCE = 100
+MESSAGES_AT_ONCE = 200
 """CAISO's, with their records, take 8 KiB each."""
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 1000
 """A column costs 5 µs to begin, and its texts 64 bytes each until then."""
 
 ENVELOPE: Mapping[str, Any] = {
@@ -34,7 +34,7 @@ ENVELOPE: Mapping[str, Any] = {
 
 def read_sure(events: Sequence[int], read: Callable[[Sequence[int]], None]) -> list[int]:
     """
-    Read messages a hundred at a time, and where one of those is odd, one by one.
+    Read messages two hundred at a time, and where one of those is odd, one by one.
 
     Args:
         events: Positions of the messages.

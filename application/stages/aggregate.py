@@ -274,6 +274,7 @@ class AggregateBars:
             store=(Store(SEALS, seals),) if len(seals) else (),
             announce=(Announce(topics.RECOMPUTE, requests),) if len(requests) else (),
             commit=self._floors(turn),
+            owed=int(turn.windows.ticks["fresh"].sum()),
             kept=lambda: self._take_over(turn),
         )
 

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import RESOURCE_TOPIC  # type: ignore[attr-defined]  # not in its stubs
+from confluent_kafka.cimpl import RESOURCE_TOPIC
 
 from adapters.kafka.raw_feed import KafkaRawFeed
 from adapters.kafka.topics import KafkaTopics
