@@ -1,0 +1,43 @@
+"""Everything on disk: killed at any moment and started again, the tables end as if nothing had happened."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import done, killed_after, started, told_by
+from tests.oracle.comparison import differences
+from tests.oracle.messages import as_line, messages
+from tests.oracle.results import results
+
+WITH_DEAD_LETTERS, FAILED = 3, 1
+SMALL_BATCHES = {"DATA_PROC_MAX_BATCH_SIZE": "400"}
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_it_ends_as_an_undisturbed_run(tmp_path: Path) -> None:
+    made = messages(21, 2_500)
+    file, export, log = tmp_path / "messages.jsonl", tmp_path / "export", tmp_path / "log"
+    file.write_bytes(b"".join(map(as_line, made)))
+    told = ["entrypoints.all_in_one", "--data-dir", str(tmp_path / "data"), "--input", str(file), "--once"]
+    told += ["--export", str(export)]
+
+    for alive_s in (6, 9):
+        killed_after(started(*told, log=log, settings=SMALL_BATCHES), alive_s)
+
+    assert done(*told, log=log, settings=SMALL_BATCHES) == WITH_DEAD_LETTERS, log.read_text()
+    assert differences(export, results(made)) == []
+
+
+def test_a_second_process_on_the_same_folder_is_told_so(tmp_path: Path) -> None:
+    log, free_port = tmp_path / "log", {"DATA_PROC_PORT": "0"}
+    told = ["entrypoints.all_in_one", "--data-dir", str(tmp_path / "data")]
+    first = started(*told, log=log, settings=free_port)
+    try:
+        told_by(log, "serving on")
+        second = tmp_path / "second"
+
+        assert done(*told, "--seconds", "1", log=second, settings=free_port) == FAILED
+        assert "is in use by process" in second.read_text()
+    finally:
+        first.kill()
+        first.wait()
