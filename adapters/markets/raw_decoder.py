@@ -98,12 +98,10 @@ class _Topic:
 
 
 def _by_topic(events: RawEvents) -> Mapping[str, Sequence[int]]:
-    positions: dict[str, list[int]] = {topic: [] for topic in dict.fromkeys(events.topics)}
-    if len(positions) == 1:
-        return {topic: range(len(events)) for topic in positions}
-    for event, topic in enumerate(events.topics):
-        positions[topic].append(event)
-    return positions
+    topics = dict.fromkeys(events.topics)
+    if len(topics) == 1:
+        return {topic: range(len(events)) for topic in topics}
+    return {topic: [event for event, own in enumerate(events.topics) if own == topic] for topic in topics}
 
 
 def _unread(values: Sequence[bytes | None], positions: Sequence[int]) -> Mapping[int, Reading]:

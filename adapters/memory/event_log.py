@@ -237,6 +237,8 @@ class MemoryConsumer:
     listener: Listener
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     _turn: int = attrs.field(init=False, default=0)
+    _settled_for: tuple[tuple[int, ...], int] | None = attrs.field(init=False, default=None)
+    """The members and partitions of which its share was made."""
 
     def poll(self, max_records: int, timeout_s: float) -> Polled:  # noqa: ARG002  (nothing can arrive while it waits)
         """Return what is there, at most `max_records`; never waits."""
@@ -297,6 +299,9 @@ class MemoryConsumer:
 
     def _settle(self) -> None:
         """Take over or let go what the group's membership makes due."""
+        known = (tuple(map(id, self.group.members)), len(self.log._offsets))  # noqa: SLF001
+        if known == self._settled_for:
+            return
         mine = self._share()
         gone = [where for where in self._positions if where not in mine]
         new = [where for where in mine if where not in self._positions]
@@ -308,6 +313,7 @@ class MemoryConsumer:
             # Told first: a listener that fails is told again by the next poll.
             self.listener.assigned({where: self.group.committed.get(where) for where in new})
             self._positions.update({where: self.group.committed.get(where, 0) for where in new})
+        self._settled_for = known
 
     def _share(self) -> set[TopicPartition]:
         if self not in self.group.members:
