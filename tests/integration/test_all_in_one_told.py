@@ -72,7 +72,7 @@ def test_it_is_shown_as_a_table_with_rates(took_s: float, rate: str) -> None:
     show(summary_of(counts, ticks(tick()).frame), {"bars_5m": 1_234}, took_s, console)
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
-    assert all(text in told for text in (TOPIC, rate, "bars_5m 1,234"))
+    assert all(text in told for text in ("market.ticks", rate, "bars_5m 1,234"))
 
 
 @attrs.define

@@ -77,7 +77,7 @@ class Session:
     def _query(self, sql: str, fmt: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> Any:
         try:
             return self.connection.query(sql, fmt, params=dict(parameters or {}))
-        except chdb.ChdbError as error:
+        except RuntimeError as error:  # ChdbError is one, and may exist twice where the package was imported twice
             raise EngineRefused(error) from error
 
 
