@@ -7,15 +7,18 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow.feather
 import pytest
 
+from domain.gold.watermark import Mark, Timeline
 from tests.e2e.conftest import LoadFiles
 from tests.e2e.golden import Trade, caiso_rows, csv_trades, freqtrade_trades, kraken_trades, miso_five_minutes, write
 from tests.oracle.comparison import read_table
 
 MINUTES = {"DATA_PROC_BAR_INTERVALS": "1m,5m,1h,1d"}
 CENT = Decimal("0.01")
+WAIT_S = 5
 EXACT_MEAN = Decimal("0.0000000051")
 SCALE_S = 30
 """Windows of ten units there are windows of five minutes here: a unit is thirty seconds."""
@@ -190,6 +193,21 @@ def test_14_out_of_order_items_within_the_wait(shared_data: Path, tmp_path: Path
     assert {start: bar["trade_count"] for start, bar in made.items()} == {
         start: len(values) for start, values in windows.items()
     }
+
+
+def test_14_the_watermark_is_the_highest_instant_less_the_wait_and_never_falls(shared_data: Path) -> None:
+    golden = case(shared_data, "14_bytewax_window_tests")
+    marks = {0: Mark(watermark_us=-(10**15), heard_at_s=0, lateness_us=WAIT_S * 10**6, idle_s=1)}
+    after = {
+        items: Timeline.of(
+            pl.Series([0] * len(json.loads(items)), dtype=pl.Int64),
+            pl.Series([second * 10**6 for second in json.loads(items)], dtype=pl.Int64),
+            marks,
+        ).watermarks()
+        for items in golden["expected"]["watermark_after"]
+    }
+
+    assert after == {items: [second * 10**6] for items, second in golden["expected"]["watermark_after"].items()}
 
 
 def scaled(units: int) -> datetime:
