@@ -281,6 +281,10 @@ def _patience(settings: Settings) -> Patience:
     )
 
 
+def _reference_dir(settings: Settings) -> Path:
+    return settings.reference_dir or SHIPPED_REFERENCE
+
+
 class Container(containers.DeclarativeContainer):
     """One program; the profile decides what stands behind its ports."""
 
@@ -290,6 +294,7 @@ class Container(containers.DeclarativeContainer):
     """Where the embedded profile keeps its files."""
     record_outcomes = providers.Object(False)
 
+    reference_dir = providers.Callable(_reference_dir, settings)
     clock = providers.Singleton(SystemClock)
     meter = providers.Singleton(PrometheusMeter)
     journal = providers.Singleton(logger, "dataproc")
@@ -315,14 +320,14 @@ class Container(containers.DeclarativeContainer):
     )
     catalog = providers.Selector(
         profile,
-        memory=providers.Singleton(MemoryInstrumentCatalog.from_files),
-        embedded=providers.Singleton(MemoryInstrumentCatalog.from_files),
+        memory=providers.Singleton(MemoryInstrumentCatalog.from_files, reference_dir),
+        embedded=providers.Singleton(MemoryInstrumentCatalog.from_files, reference_dir),
         distributed=providers.Singleton(_sql_catalog, database, redis, clock),
     )
     limits = providers.Selector(
         profile,
-        memory=providers.Singleton(MemoryPriceLimits.from_files),
-        embedded=providers.Singleton(MemoryPriceLimits.from_files),
+        memory=providers.Singleton(MemoryPriceLimits.from_files, reference_dir),
+        embedded=providers.Singleton(MemoryPriceLimits.from_files, reference_dir),
         distributed=providers.Singleton(_sql_limits, database),
     )
     tables = providers.Selector(
@@ -331,7 +336,7 @@ class Container(containers.DeclarativeContainer):
         embedded=providers.Singleton(_clickhouse_tables, intervals, clickhouse, cache),
         distributed=providers.Singleton(_clickhouse_tables, intervals, clickhouse, cache),
     )
-    policies = providers.Singleton(MemoryPolicies.from_files)
+    policies = providers.Singleton(MemoryPolicies.from_files, reference_dir)
     codec = providers.Singleton(_codec, intervals, settings)
     log = providers.Selector(
         profile,
