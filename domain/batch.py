@@ -36,6 +36,11 @@ def column(dtype: Any, doc: str, *, null: bool = False, stored: bool = True) -> 
     return attrs.field(metadata=metadata, default=None if null else attrs.NOTHING)
 
 
+def micros(instant: pl.Series) -> pl.Series:
+    """Instants as µs since 1970, Int64. Null for null."""
+    return instant.cast(pl.Int64)
+
+
 def schema_of(fact: type) -> dict[str, Any]:
     """Column names and types of a fact, in declaration order."""
     return {field.name: field.metadata["dtype"] for field in attrs.fields(fact)}
@@ -81,7 +86,7 @@ class Batch(Generic[T]):
         if wrong:
             told = ", ".join(f"{name}: {given.get(name)} instead of {self.schema.get(name)}" for name in wrong)
             raise SchemaMismatch(f"{type(self).__name__}: {told}")
-        return frame.select(self.schema.keys())
+        return frame[list(self.schema)]
 
     @classmethod
     def empty(cls) -> Self:

@@ -11,12 +11,18 @@ from hashlib import sha256
 from typing import Any
 from zlib import crc32
 
+import attrs
 import polars as pl
+
+from domain.batch import INSTANT
 
 SERIES = pl.Categorical(pl.Categories("series"))
 """Type of the column that keys events, `tenant_id|instrument_id`; its physical code is stable within a process."""
 
-_HELD = pl.Series(["|"], dtype=SERIES)
+NAME = pl.Categorical(pl.Categories("names"))
+"""Type of a column of sources, tenants, currencies or units where it is compared or hashed often."""
+
+_HELD = pl.Series(["|"], dtype=SERIES), pl.Series([""], dtype=NAME)
 """Keeps the codes stable: polars forgets them once no column holds one, and memories hold codes without their columns."""
 
 LONGEST_NAME = 64
@@ -74,9 +80,33 @@ def text_hash(text: str) -> int:
 
 def text_hashes(texts: pl.Series) -> pl.Series:
     """The `text_hash` of each text (String or Categorical), computed once per distinct text. UInt64; null for null."""
-    distinct = texts.unique().drop_nulls()
-    hashes = [text_hash(text) for text in distinct.cast(pl.String).to_list()]
-    return texts.replace_strict(distinct, pl.Series(hashes, dtype=pl.UInt64), default=None, return_dtype=pl.UInt64)
+    return _SERIES_HASHES.of(texts) if texts.dtype == SERIES else _NAME_HASHES.of(texts.cast(NAME))
+
+
+@attrs.define
+class _HashesByCode:
+    """The `text_hash` of each text of a category by its code, so that a million rows are one gather. 0 where it is not known yet."""
+
+    _known: pl.Series = attrs.field(factory=lambda: pl.zeros(1024, dtype=pl.UInt64, eager=True))
+
+    def of(self, texts: pl.Series) -> pl.Series:
+        codes = texts.to_physical()
+        highest = codes.max()
+        if isinstance(highest, int) and highest >= len(self._known):
+            room = pl.zeros(highest + 1 + len(self._known) // 2, dtype=pl.UInt64, eager=True)
+            self._known = pl.concat([self._known, room.slice(len(self._known))], rechunk=True)
+        hashes = self._known[codes]
+        unknown = hashes == 0
+        if not unknown.any():
+            return hashes
+        new = texts.filter(unknown).unique()
+        found = [text_hash(text) for text in new.cast(pl.String).to_list()]
+        self._known = self._known.clone().scatter(new.to_physical(), pl.Series(found, dtype=pl.UInt64))
+        return self._known[codes]
+
+
+_SERIES_HASHES = _HashesByCode()
+_NAME_HASHES = _HashesByCode()
 
 
 def topic_hash(topic: str) -> int:
@@ -96,6 +126,12 @@ def coordinate_bits(topic: Any, partition: Any, offset: Any, index: Any) -> Any:
     """
     spread = topic + 977 * partition + offset % 4096 + 1531 * (offset // 4096 % 4096) + 2287 * index
     return spread % COORDINATE_SLOTS
+
+
+def known_at(version: pl.Series) -> pl.Series:
+    """When the connector knew what has this version, as an instant."""
+    slots = pl.Series([COORDINATE_SLOTS], dtype=pl.UInt64)
+    return (version // slots).cast(INSTANT)
 
 
 def version(ingested_at_us: Any, bits: Any) -> Any:

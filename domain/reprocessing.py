@@ -1,13 +1,21 @@
-"""Requests to compute windows anew: for late and corrected ticks, and for backfills."""
+"""
+Requests to compute windows anew: for late and corrected ticks, and for backfills.
 
+They wait in the order in which they came, and only some are served a turn: a burst of a day's late data must not keep
+the live path waiting. Asked for again while it waits, a window waits once. What waits is remembered by its offset, so
+that a restart asks again.
+"""
+
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 import polars as pl
 
 from domain.batch import INSTANT, Batch, column
 from domain.gold.bar import Cause
-from domain.gold.interval import MINUTE_US, MINUTES, Interval
+from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
 from domain.identity import SERIES
 
 
@@ -63,12 +71,57 @@ def requests_for(late: pl.DataFrame, corrects: pl.Series, base: Interval) -> Rec
     )
 
 
+WAITING: dict[str, Any] = {
+    "series": SERIES,
+    "start": INSTANT,
+    "end": INSTANT,
+    "cause": pl.String,
+    "partition": pl.Int32,
+    "offset": pl.Int64,
+}
+"""A window to compute anew, why, and where the request was read."""
+
+
+@attrs.frozen
+class Waiting:
+    """Windows that wait for their turn, first come, first served. A value; changes return the next."""
+
+    windows: pl.DataFrame = attrs.field(factory=lambda: pl.DataFrame(schema=WAITING))
+
+    def joined_by(self, windows: pl.DataFrame) -> "Waiting":
+        """These windows (WAITING) wait too; those that do already keep their place and cause."""
+        if not windows.height:
+            return self
+        both = pl.concat([self.windows, windows])
+        return Waiting(both[period_code(both["series"], both["start"]).arg_unique()])
+
+    def served(self, most: int) -> "tuple[pl.DataFrame, Waiting]":
+        """The first windows, at most so many, and what goes on waiting."""
+        return self.windows.head(most), Waiting(self.windows.slice(most))
+
+    def without(self, partitions: Collection[int]) -> "Waiting":
+        """What remains when partitions are taken away."""
+        return Waiting(self.windows.filter(~self.windows["partition"].is_in(list(partitions))))
+
+    def floors(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """The first offset that still waits in each partition, its position where none does."""
+        first = self.windows.group_by("partition").agg(pl.col("offset").min())
+        return {**positions, **dict(first.iter_rows())}
+
+    def __len__(self) -> int:
+        return self.windows.height
+
+
 def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
     """
     The base windows that requests ask for, once each, even where the finest interval has changed since they asked.
 
+    Args:
+        requests: Columns of RecomputeRequest, `partition` and `offset` of each.
+        base: The finest interval.
+
     Returns:
-        Columns `series`, `start`, `end`, `cause` (the first request's reason).
+        Columns of WAITING, `cause` being the first request's reason.
     """
     length = timedelta(minutes=base.minutes)
     asked = pl.duration(minutes=pl.col("minutes"))
@@ -83,7 +136,8 @@ def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
             ).alias("start")
         )
         .explode("start")
-        .select("series", "start", end=pl.col("start") + length, cause="reason")
+        .select("series", "start", "partition", "offset", end=pl.col("start") + length, cause="reason")
+        .select(WAITING.keys())
         .unique(["series", "start"], keep="first", maintain_order=True)
     )
 

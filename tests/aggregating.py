@@ -10,11 +10,18 @@ import polars as pl
 
 from adapters.memory.event_log import MemoryEventLog
 from adapters.memory.logic_epoch import MemoryLogicEpoch
-from adapters.memory.tables import MemoryBarTable, MemoryDeadLetterTable, MemorySealTable, MemoryTickTable
+from adapters.memory.policies import MemoryPolicies
+from adapters.memory.tables import (
+    MemoryBarRevisionTable,
+    MemoryBarTable,
+    MemoryDeadLetterTable,
+    MemorySealTable,
+    MemoryTickTable,
+)
 from application import topics
 from application.consume import Consume, Pace
 from application.ports.event_log import Listener
-from application.stages.aggregate import SEALS, AggregateBars, Patience, bar_table
+from application.stages.aggregate import BAR_REVISIONS, SEALS, AggregateBars, Patience, bar_table
 from domain.batch import Batch
 from domain.gold.interval import BarIntervals
 from domain.reprocessing import RecomputeRequests
@@ -119,6 +126,7 @@ class Aggregation:
     journal: Lines = attrs.field(factory=Lines)
     epoch: MemoryLogicEpoch = attrs.field(factory=MemoryLogicEpoch)
     silver: MemoryTickTable = attrs.field(factory=MemoryTickTable)
+    revisions: MemoryBarRevisionTable = attrs.field(factory=MemoryBarRevisionTable)
     seals: MemorySealTable = attrs.field(factory=MemorySealTable)
     heard: list[tuple[str, Batch[Any]]] = attrs.field(factory=list)
     bars: dict[str, MemoryBarTable] = attrs.field(init=False)
@@ -134,7 +142,7 @@ class Aggregation:
     def process(self) -> Consume:
         """A new process, started and not yet assigned."""
         written: dict[str, Any] = {bar_table(name): table for name, table in self.bars.items()}
-        written |= {SEALS: self.seals, "dead_letters": MemoryDeadLetterTable()}
+        written |= {BAR_REVISIONS: self.revisions, SEALS: self.seals, "dead_letters": MemoryDeadLetterTable()}
         log: Any = ScriptedLog(self.log, self.script, self.heard)
         loop = Consume(
             stage=self.stage(),
@@ -159,7 +167,7 @@ class Aggregation:
             tables={name: Scripted(table, self.script, reads) for name, table in self.bars.items()},
             ticks=Scripted(self.silver, self.script, reads),
             seals=Scripted(self.seals, self.script, {"of_partitions": "read"}),
-            feeds=FeedPolicies.of([]),
+            policies=MemoryPolicies(FeedPolicies.of([])),
             clock=self.clock,
             meter=self.meter,
             patience=self.patience,

@@ -3,7 +3,7 @@ The domain's bar rules as ClickHouse SQL.
 
 Each function says once more what one of the domain says; a property test holds both to the same digits and revisions:
 
-    domain.silver.tick    mixed, key_digests, content_digests    → digest, KEY_NUMBERS, CONTENT
+    domain.silver.tick    digest, key_digests, content_digests   → digest, KEY_NUMBERS, CONTENT
     domain.gold.window    in_order, parts_of_ticks               → parts_of_ticks
     domain.gold.bar       parts_of_bars, fold, with_epoch, vwap  → parts_of_bars, folded
     domain.gold.bar       settle, revision                       → settled
@@ -16,11 +16,10 @@ Names that the engine gives parts differ from those of columns: an aggregate und
 from domain.gold.bar import CONTENT as BAR_CONTENT
 from domain.gold.bar import FINALITY_BITS, LOGIC_EPOCH, State
 from domain.gold.interval import MINUTE_US, Interval
+from domain.identity import COORDINATE_SLOTS
 from domain.silver.quality import BAR_FLAGS, Flag
-from domain.silver.tick import CONTENT_FLAGS, CONTENT_NUMBERS
+from domain.silver.tick import CONTENT_FLAGS, CONTENT_NUMBERS, DIGEST_ODDS, DIGEST_SEED, DIGEST_SPREAD
 
-SEED = 0xCBF29CE484222325
-SPREAD = 0xFF51AFD7ED558CCD
 NULL = KEY_FACTOR = 0x9E3779B97F4A7C15
 LARGEST_NOTIONAL = "9.9e21"
 VWAP_UNITS = 10**18
@@ -58,12 +57,15 @@ def half_even(dividend: str, divisor: str) -> str:
 
 
 def digest(numbers: list[str]) -> str:
-    """`domain.silver.tick.mixed`, number after number. An array of one gives a name to the product, which is read twice."""
-    text = f"toUInt64({SEED})"
-    for number in numbers:
-        product = f"bitXor({text}, {number}) * toUInt64({SPREAD})"
-        text = f"arrayMap(product -> bitXor(product, bitShiftRight(product, 32)), [{product}])[1]"
-    return text
+    """`domain.silver.tick.digest` of expressions. An array of one gives a name to what is read twice."""
+    products = [f"{number} * toUInt64({odd})" for number, odd in zip(numbers, DIGEST_ODDS, strict=False)]
+    total = f"toUInt64({DIGEST_SEED}) + {' + '.join(products)}"
+    product = _folded_once("total", total) + f" * toUInt64({DIGEST_SPREAD})"
+    return _folded_once("product", product)
+
+
+def _folded_once(name: str, number: str) -> str:
+    return f"arrayMap({name} -> bitXor({name}, bitShiftRight({name}, 32)), [{number}])[1]"
 
 
 def rank(*parts: str) -> str:
@@ -117,6 +119,7 @@ def parts_of_ticks(source: str, where: str, interval: Interval) -> str:
             {period_start_us(interval, "ts", "")} AS start_us,
             {rank("toUnixTimestamp64Micro(ts)", "source_seq", "version", text_hash("source_id"))} AS place,
             ts AS first_ts, ts AS last_ts,
+            fromUnixTimestamp64Micro(toInt64(intDiv(version, {COORDINATE_SLOTS})), 'UTC') AS known,
             price AS first_price, price AS last_price, price AS high, price AS low, price AS total,
             volume AS quantity,
             toDecimal128(price, 8) * volume AS turnover,
@@ -138,7 +141,7 @@ def parts_of_bars(source: str, where: str, interval: Interval, clock: str) -> st
             tenant_id, instrument_id, market, currency, unit,
             {period_start_us(interval, "interval_start", clock)} AS start_us,
             toUnixTimestamp64Micro(interval_start) AS place,
-            open_ts AS first_ts, close_ts AS last_ts,
+            open_ts AS first_ts, close_ts AS last_ts, known_at AS known,
             open_price AS first_price, close_price AS last_price,
             high_price AS high, low_price AS low, price_sum AS total,
             volume AS quantity, notional AS turnover, trade_count AS ticks,
@@ -175,13 +178,13 @@ def folded(parts: str, interval: Interval, clock: str) -> str:
             {vwap_units} AS vwap_units,
             if(ifNull(volume > 0 AND notional IS NOT NULL, 0) AND abs(vwap_units) < {VWAP_UNITS},
                 reinterpret(toInt64(vwap_units), 'Decimal(18, 8)'), NULL) AS vwap,
-            weights, digests AS lineage_digest,
+            weights, digests AS lineage_digest, last_known AS known_at,
             {flag_names("flag_union")} AS quality_flags,
             mapFromArrays(mapKeys(lows), arrayZip(mapValues(lows), mapValues(highs))) AS lineage_partitions
         FROM (
             SELECT
                 tenant_id, instrument_id, start_us,
-                min(first_ts) AS open_ts, max(last_ts) AS close_ts,
+                min(first_ts) AS open_ts, max(last_ts) AS close_ts, max(known) AS last_known,
                 argMin(first_price, place) AS open_price, argMax(last_price, place) AS close_price,
                 argMax(market, place) AS last_market, argMax(currency, place) AS last_currency,
                 argMax(unit, place) AS last_unit,
@@ -224,6 +227,7 @@ COMPUTED = (
     "unit",
     "lineage_partitions",
     "lineage_digest",
+    "known_at",
 )
 STORED = (*COMPUTED, "state", "reason", "revision")
 
@@ -250,10 +254,11 @@ def settled(bars: str, stored: str, where: str, seals: str) -> str:
                 '{State.FINAL}'
             ) AS new_state,
             if(unchanged, held.reason, {{cause:String}}) AS new_reason,
+            held.revision AS held_revision,
             bar.weights * {FINALITY_BITS} + (new_state != '{State.PROVISIONAL}') AS new_revision
         FROM (SELECT *, {_CONTENT_HASH} AS content FROM ({bars})) AS bar
         LEFT JOIN (
-            SELECT tenant_id, instrument_id, interval_start, state, reason, {_CONTENT_HASH} AS content
+            SELECT tenant_id, instrument_id, interval_start, state, reason, revision, {_CONTENT_HASH} AS content
             FROM {stored} FINAL WHERE {where}
         ) AS held
           ON bar.tenant_id = held.tenant_id AND bar.instrument_id = held.instrument_id
@@ -265,5 +270,16 @@ def settled(bars: str, stored: str, where: str, seals: str) -> str:
 
 def storing(bars: str, stored: str) -> str:
     """Store `settled` bars."""
-    values = ", ".join((*COMPUTED, "new_state", "new_reason", "new_revision"))
-    return f"INSERT INTO {stored} ({', '.join(STORED)}) SELECT {values} FROM ({bars})"  # noqa: S608 (names of ours)
+    return f"INSERT INTO {stored} ({', '.join(STORED)}) SELECT {_VALUES} FROM ({bars})"  # noqa: S608 (names of ours)
+
+
+def remembering(bars: str, revisions: str, interval: Interval) -> str:
+    """Remember what `settled` bars become, where that is news: asked before they are stored."""
+    columns = ", ".join(("`interval`", *STORED))
+    return f"""
+        INSERT INTO {revisions} ({columns}) SELECT '{interval.name}', {_VALUES} FROM ({bars})
+        WHERE NOT unchanged AND new_revision >= held_revision
+    """  # noqa: S608 (names of ours)
+
+
+_VALUES = ", ".join((*COMPUTED, "new_state", "new_reason", "new_revision"))

@@ -1,16 +1,17 @@
 """Computing whole ranges of bars anew inside ClickHouse."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
 import polars as pl
 
 from adapters.clickhouse import bar_sql
+from adapters.clickhouse.bar_revision_table import NAME as REVISIONS
 from adapters.clickhouse.bar_table import table_name
 from adapters.clickhouse.client import KEYS, ClickHouse, Value, quoted
 from adapters.clickhouse.table import READING, micros
-from application.ports.range_recompute import BarRange, Recomputed
+from application.ports.range_recompute import BarRange, Recomputed, Slice
 from domain.batch import INSTANT
 from domain.gold.interval import MARKET_CLOCKS, UTC, BarIntervals, Interval, Periods, clock_of
 from domain.identity import SERIES
@@ -51,20 +52,24 @@ class ClickHouseRangeRecompute:
     client: ClickHouse
     intervals: BarIntervals
 
-    def recompute(self, asked: BarRange) -> Recomputed:
+    def planned(self, asked: BarRange) -> list[Slice]:
+        """Say which parts a recompute has, and how many ticks each."""
+        return [part for group in self._groups(asked) for part in self._slices(group, asked)]
+
+    def recompute(self, asked: BarRange, told: Callable[[Slice], None] = lambda _: None) -> Recomputed:
         """Compute and store the bars of a range, widened to whole bars of the coarsest interval."""
-        if asked.start >= asked.end:
-            raise ValueError(f"the range from {asked.start} to {asked.end} is empty; give an end after its start")
         spans = {}
         for group in self._groups(asked):
-            first, last = (
-                self._widened(group.clock, asked.start)[0],
-                self._widened(group.clock, asked.end - _INSTANT)[1],
-            )
-            for start, end in self._slices(group, asked.tenant_id, first, last):
-                self._store(group, asked, start, end)
-            spans[group.clock] = (first, last)
+            for part in self._slices(group, asked):
+                self._store(group, asked, part.start, part.end)
+                told(part)
+            spans[group.clock] = self._span(group, asked)
         return Recomputed(spans=spans)
+
+    def _span(self, group: _Group, asked: BarRange) -> tuple[datetime, datetime]:
+        first, _ = self._widened(group.clock, asked.start)
+        _, last = self._widened(group.clock, asked.end - _INSTANT)
+        return first, last
 
     def _store(self, group: _Group, asked: BarRange, start: datetime, end: datetime) -> None:
         parameters = {
@@ -81,22 +86,25 @@ class ClickHouseRangeRecompute:
         """Base bars first; every coarser one is folded from what was stored just before."""
         base = self.intervals.base
         parts = bar_sql.parts_of_ticks(self._table("silver_ticks"), group.where("ts"), base)
-        yield self._storing(base, parts, group)
+        yield from self._storing(base, parts, group)
         for interval, finer in self.intervals.coarser:
             source = self._table(table_name(finer.name))
             parts = bar_sql.parts_of_bars(source, group.where("interval_start"), interval, group.clock)
-            yield self._storing(interval, parts, group)
+            yield from self._storing(interval, parts, group)
 
-    def _storing(self, interval: Interval, parts: str, group: _Group) -> str:
+    def _storing(self, interval: Interval, parts: str, group: _Group) -> Iterator[str]:
         stored = self._table(table_name(interval.name))
         bars = bar_sql.folded(parts, interval, group.clock)
         settled = bar_sql.settled(bars, stored, group.where("interval_start"), self._table("bar_seals"))
-        return bar_sql.storing(settled, stored)
+        yield bar_sql.remembering(settled, self._table(REVISIONS), interval)
+        yield bar_sql.storing(settled, stored)
 
     def _table(self, name: str) -> str:
         return f"{quoted(self.client.database)}.{quoted(name)}"
 
     def _groups(self, asked: BarRange) -> list[_Group]:
+        if asked.start >= asked.end:
+            raise ValueError(f"the range from {asked.start} to {asked.end} is empty; give an end after its start")
         if asked.instrument_ids:
             return self._named(asked.instrument_ids)
         if not self._coarsest.is_day:
@@ -138,20 +146,19 @@ class ClickHouseRangeRecompute:
         start, end = Periods().bounds(interval, series, pl.Series([instant], dtype=INSTANT))
         return start.item(), end.item()
 
-    def _slices(
-        self, group: _Group, tenant_id: str, first: datetime, last: datetime
-    ) -> Iterator[tuple[datetime, datetime]]:
+    def _slices(self, group: _Group, asked: BarRange) -> Iterator[Slice]:
         """Whole days with ticks in them, as many together as one statement may read."""
+        first, last = self._span(group, asked)
         start, held = first, 0
-        for day, ticks in self._ticks_by_day(group, tenant_id, first, last):
+        for day, ticks in self._ticks_by_day(group, asked.tenant_id, first, last):
             begins = max(self._widened(group.clock, day)[0], first)
             full = held + ticks > SLICE_TICKS or begins - start > LONGEST_SLICE
             if held and full and begins > start:
-                yield start, begins
+                yield Slice(clock=group.clock, start=start, end=begins, ticks=held)
                 start, held = begins, 0
             held += ticks
         if held:
-            yield start, last
+            yield Slice(clock=group.clock, start=start, end=last, ticks=held)
 
     def _ticks_by_day(
         self, group: _Group, tenant_id: str, first: datetime, last: datetime

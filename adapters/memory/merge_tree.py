@@ -49,14 +49,14 @@ class Run:
         inside = first < len(self.place)
         if not inside.all():
             first, high = first.filter(inside), high.filter(inside)
-        hit = self.place.gather(first) < high
+        hit = self.place[first] < high
         if not hit.all():
             first, high = first.filter(hit), high.filter(hit)
         last = self.place.search_sorted(high, side="left")
         widths = last - first
         if widths.max() == 1:
-            return self.row.gather(first)
-        return self.row.gather(pl.int_ranges(first, last, dtype=pl.UInt32, eager=True).explode())
+            return self.row[first]
+        return self.row[pl.int_ranges(first, last, dtype=pl.UInt32, eager=True).explode()]
 
 
 @attrs.define
@@ -108,12 +108,12 @@ class MergeTree:
 
     def _winners(self, rows: pl.DataFrame) -> pl.DataFrame:
         key = self.layout.key(rows)
-        repeated = key.is_duplicated()
-        if not repeated.any():
+        if key.n_unique() == len(key):
             return rows
+        repeated = key.is_duplicated()
         several = repeated.arg_true()
-        by_version = several.gather(self.layout.version(rows[several]).arg_sort())
-        lasting = by_version.filter(key.gather(by_version).is_last_distinct())
+        by_version = several[self.layout.version(rows[several]).arg_sort()]
+        lasting = by_version.filter(key[by_version].is_last_distinct())
         return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
 
     def _run(self, parts: list[pl.DataFrame], tier: int) -> Run:
@@ -121,4 +121,4 @@ class MergeTree:
         place = self.layout.place(rows)
         order = place.arg_sort()
         minutes = place % MINUTES
-        return Run(rows, place.gather(order), order, minutes.min(), minutes.max(), tier)  # type: ignore[arg-type]
+        return Run(rows, place[order], order, minutes.min(), minutes.max(), tier)  # type: ignore[arg-type]

@@ -8,9 +8,11 @@ import attrs
 import polars as pl
 
 from adapters.memory.merge_tree import Layout, MergeTree
-from domain.batch import Batch, stored_columns
+from domain.batch import Batch, micros, stored_columns
 from domain.bronze.dead_letter import DeadLetters, MessageOutcomes
-from domain.gold.bar import BarBatch
+from domain.bronze.ledger import KEY as LEDGER_KEY
+from domain.bronze.ledger import Ledger
+from domain.gold.bar import BarBatch, BarRevisions
 from domain.gold.interval import period_code
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Seals
@@ -59,12 +61,19 @@ ENRICHED = Layout(
     TICKS.place,
 )
 BARS = Layout(_of_start, _column("revision"), _of_start)
+BAR_REVISIONS = Layout(
+    lambda rows: rows.select(pl.struct("series", "interval", "interval_start", "revision").hash()).to_series(),
+    _column("revision"),
+    _of_start,
+)
 SEALS = Layout(_of_series, lambda rows: rows["sealed_until"].to_physical(), _of_series)
 LATEST = Layout(_of_series, _column("rank"), _of_series)
 DEAD_LETTERS = Layout(
     _of_coordinates("stage", "topic", "partition", "offset", "row_index"), _column("retry_count"), _nowhere
 )
 OUTCOMES = Layout(_of_coordinates("topic", "partition", "offset"), _column("ticks"), _nowhere)
+
+LEDGER = Layout(_of_coordinates(*LEDGER_KEY), _column("counted_to"), _nowhere)
 
 
 @attrs.define
@@ -86,7 +95,7 @@ class MemoryTable(Generic[B]):
 
     def upsert(self, rows: B) -> None:
         """Keep each row unless a higher version of its key is there."""
-        self._tree.insert(rows.frame.select(self._kept))
+        self._tree.insert(rows.frame[self._kept])
 
     def final(self) -> pl.DataFrame:
         """All rows, one a key at its highest version, in the order of their keys, with the columns the table stores."""
@@ -103,12 +112,13 @@ class MemoryTable(Generic[B]):
         """The rows whose instant lies in one of these windows: `series`, `start`, `end`, whole minutes, disjoint per series."""
         start = period_code(windows["series"], windows["start"])
         order = start.arg_sort()
-        end = start + (windows["end"].to_physical() - windows["start"].to_physical()) // _MINUTE_US
-        return self._batch(self._tree.spans(start.gather(order), end.gather(order)))
+        end = start + (micros(windows["end"]) - micros(windows["start"])) // _MINUTE_US
+        return self._batch(self._tree.spans(start[order], end[order]))
 
     def _batch(self, rows: pl.DataFrame) -> B:
         missing = [name for name in self.batch.schema if name not in rows.columns]
-        return self.batch(rows.with_columns(pl.lit(self.fill.get(name, "")).alias(name) for name in missing))
+        filled = [pl.Series(name, [self.fill.get(name, "")]).new_from_index(0, rows.height) for name in missing]
+        return self.batch(rows.hstack(filled))
 
 
 _ORDER = (
@@ -116,6 +126,7 @@ _ORDER = (
     "topic",
     "partition",
     "offset",
+    "hour",
     "row_index",
     "tenant_id",
     "instrument_id",
@@ -144,6 +155,23 @@ class MemoryEnrichedTable(MemoryTable[EnrichedTicks]):
     def __init__(self) -> None:
         super().__init__(EnrichedTicks, ENRICHED)
 
+    def extents(self) -> pl.DataFrame:
+        """Say how much there is of each series."""
+        told = self._tree.all().group_by("tenant_id", "instrument_id")
+        return told.agg(
+            rows=pl.len().cast(pl.UInt64),
+            first_ts=pl.col("ts").min(),
+            last_ts=pl.col("ts").max(),
+            lowest=pl.col("metadata_version").min(),
+        ).sort("tenant_id", "instrument_id")
+
+    def behind(self, spans: pl.DataFrame) -> EnrichedTicks:
+        """Return the rows in one of these spans of their series, with older metadata than it asks."""
+        rows = self._tree.all().join(spans, on="series", maintain_order="left")
+        inside = (pl.col("ts") >= pl.col("start")) & (pl.col("ts") < pl.col("end"))
+        older = rows.filter(inside & (pl.col("metadata_version") < pl.col("wanted").cast(pl.UInt64)))
+        return self._batch(older.drop("start", "end", "wanted"))
+
 
 class MemoryBarTable(MemoryTable[BarBatch]):
     """Bars of one interval in process."""
@@ -163,6 +191,13 @@ class MemoryBarTable(MemoryTable[BarBatch]):
         return self._batch(self._tree.where(wanted).sort("interval_start").tail(limit))
 
 
+class MemoryBarRevisionTable(MemoryTable[BarRevisions]):
+    """What bars were before, in process."""
+
+    def __init__(self) -> None:
+        super().__init__(BarRevisions, BAR_REVISIONS)
+
+
 class MemorySealTable(MemoryTable[Seals]):
     """Seals in process."""
 
@@ -173,6 +208,10 @@ class MemorySealTable(MemoryTable[Seals]):
         """The seals of all instruments that these partitions carry."""
         rows = self._tree.all()
         return Seals(rows.filter(rows["partition"].is_in(list(partitions))).select(Seals.schema.keys()))
+
+    def of(self, tenant_id: str, instrument_id: str) -> Seals:
+        """The seal of one instrument; empty where there is none."""
+        return self._batch(self._tree.where(_instrument(tenant_id, instrument_id)))
 
 
 class MemoryLatestTable(MemoryTable[LatestPrices]):
@@ -204,3 +243,14 @@ class MemoryOutcomeTable(MemoryTable[MessageOutcomes]):
 
     def __init__(self) -> None:
         super().__init__(MessageOutcomes, OUTCOMES)
+
+
+class MemoryLedgerTable(MemoryTable[Ledger]):
+    """The conservation ledger in process."""
+
+    def __init__(self) -> None:
+        super().__init__(Ledger, LEDGER)
+
+    def stored(self, keys: pl.DataFrame) -> Ledger:
+        """The rows with these keys (columns `topic`, `partition`, `hour`) that exist."""
+        return Ledger(self._tree.all().join(keys, on=LEDGER_KEY, how="semi"))

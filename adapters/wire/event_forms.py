@@ -205,7 +205,7 @@ BAR = EventForm(
         *_envelope(
             "aggregation",
             occurred_at="close_ts",
-            ingested_at=_known_at("close_ts", "As occurred_at: a bar has no time of knowledge of its own."),
+            ingested_at=EventField("ingested_at", as_.INSTANT_US, "known_at"),
         ),
         *_payload(
             ("instrument_id", as_.TEXT),

@@ -21,25 +21,28 @@ from application.ports.bar_table import BarTable
 from application.ports.clock import Clock
 from application.ports.event_log import Polled, TopicPartition
 from application.ports.meter import Meter
+from application.ports.policies import Policies
 from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
-from domain.batch import INSTANT
+from domain.batch import INSTANT, micros
 from domain.gold.bar import Cause, fold, parts_of_bars
-from domain.gold.interval import BarIntervals, Interval, Periods, period_code
+from domain.gold.interval import BarIntervals, Interval, Periods, highest_code, period_code
+from domain.gold.lateness import Adaptation
 from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, settle
 from domain.gold.taxonomy import EnrichedTicks
-from domain.gold.watermark import SealBook
+from domain.gold.watermark import Mark, SealBook
 from domain.gold.window import Limits, Taken, Waits, Windows, arrived, contested, digests, in_order, parts_of_ticks
-from domain.identity import SERIES
-from domain.reprocessing import RecomputeRequests, base_windows, requests_for
+from domain.reprocessing import WAITING, RecomputeRequests, Waiting, base_windows, requests_for
 from domain.silver.duplicates import Winners
 from domain.silver.feed import FeedPolicies
 from domain.silver.quality import Flag
+from domain.time import SECOND_US
 
 NAME = "aggregation"
 SEALS = "bar_seals"
+BAR_REVISIONS = "bar_revisions"
 MOST_OBSERVED = 100
-"""Late ticks of one batch whose lateness is measured."""
+"""Ticks of one batch whose lateness is measured."""
 
 
 def bar_table(interval: str) -> str:
@@ -54,12 +57,16 @@ class Patience:
     provisional_every_s: float = 1.0
     """Touched open windows are announced about this often."""
     limits: Limits = attrs.field(factory=Limits)
+    recomputed_at_once: int = 1_000
+    """Windows computed anew in one turn at most; further ones wait, so that a burst of late data holds up nobody."""
     remembered: int = 1_000_000
     """Ticks of closed windows whose repeats are recognised without reading them back."""
     lateness_s: Mapping[str, float] = attrs.field(factory=dict)
     """Allowed lateness by feed (source_id) where it differs from the feed's policy."""
     idle_s: Mapping[str, float] = attrs.field(factory=dict)
     """The same for the silence after which a feed's windows close."""
+    adaptation: Adaptation | None = None
+    """How allowed lateness that is not overridden follows what is observed; None where it stays as policies say."""
 
 
 @attrs.define
@@ -76,13 +83,14 @@ class AggregateBars:
     """By interval name."""
     ticks: TickTable
     seals: SealTable
-    feeds: FeedPolicies
+    policies: Policies
     clock: Clock
     meter: Meter
     patience: Patience = Patience()
     name: str = NAME
     consumes: Sequence[str] = (topics.ENRICHED, topics.RECOMPUTE)
     _windows: Windows = attrs.field(init=False)
+    _waiting: Waiting = attrs.field(init=False, factory=Waiting)
     _winners: Winners = attrs.field(init=False)
     _announced: Winners = attrs.field(init=False)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
@@ -91,21 +99,35 @@ class AggregateBars:
     _turn: int = attrs.field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
-        waits = Waits(self.feeds, self.patience.lateness_s, self.patience.idle_s)
-        self._windows = Windows(self.intervals.base, waits, self.patience.limits)
+        self._windows = Windows(self.intervals.base, Waits(FeedPolicies.of([])), self.patience.limits)
         self._forget()
+
+    @property
+    def marks(self) -> Mapping[int, Mark]:
+        """The watermarks of the feeds that speak, by feed code."""
+        return self._windows.marks
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions of ticks that were read from since they were assigned."""
+        return frozenset(_tick_partitions(self._positions))
 
     def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
         """Take over partitions: their seals are read after their committed offsets are known; memory starts empty."""
+        patience = self.patience
+        waits = Waits(self.policies.feeds(), patience.lateness_s, patience.idle_s, patience.adaptation)
         self._forget()
         self._positions.update({where: offset for where, offset in committed.items() if offset is not None})
         sealed = self.seals.of_partitions(_tick_partitions(committed)).frame
-        book = self._windows.seals.raised(sealed["series"], sealed["sealed_until"].to_physical())
-        self._windows = attrs.evolve(self._windows.without(_tick_partitions(committed)), seals=book)
+        book = self._windows.seals.raised(sealed["series"], micros(sealed["sealed_until"]))
+        self._windows = attrs.evolve(self._windows.without(_tick_partitions(committed)), seals=book, waits=waits)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Let partitions go with their open windows; their next owner reads them again from the floor."""
         self._windows = self._windows.without(_tick_partitions(partitions))
+        self._waiting = self._waiting.without(
+            [where.partition for where in partitions if where.topic == topics.RECOMPUTE]
+        )
         for partition in partitions:
             self._positions.pop(partition, None)
 
@@ -124,17 +146,22 @@ class AggregateBars:
 
     def _decide(self, polled: Polled, now_s: float, *, tell: bool) -> Outcome:
         positions = {**self._positions, **polled.next_offsets}
-        at = {where.partition: offset for where, offset in positions.items() if where.topic == topics.ENRICHED}
-        taken = self._windows.take(self._arrivals(polled), at, now_s)
+        at = _of_topic(positions, topics.ENRICHED)
+        arrivals = self._arrivals(polled)
+        taken = self._windows.take(arrivals, at, now_s)
         late = self._judge(taken)
+        if tell:
+            taken = self._observing(taken, arrivals, late)
         open_ticks = taken.windows.touched() if tell else taken.windows.ticks.clear()
-        base = self._base_bars(taken, open_ticks, self._requested(polled, taken))
+        served, waiting = self._waiting.joined_by(self._asked(polled)).served(self.patience.recomputed_at_once)
+        base = self._base_bars(taken, open_ticks, _closed_among(served, taken.windows))
         windows = taken.windows.told() if tell else taken.windows
-        turn = _Turn(taken, late, windows, positions, now_s if tell else self._told_at_s)
+        turn = _Turn(taken, late, windows, waiting, positions, now_s if tell else self._told_at_s)
         touched = {self.intervals.base.name: base.touched()}
-        return self._stored(
+        outcome = self._stored(
             self.intervals.base, base, lambda: self._coarser(turn, base, touched, self.intervals.coarser)
         )
+        return attrs.evolve(outcome, more=len(waiting) > 0)
 
     def _arrivals(self, polled: Polled) -> pl.DataFrame:
         batches = [records for records in polled.records if records.topic == topics.ENRICHED]
@@ -163,33 +190,42 @@ class AggregateBars:
         requests = requests_for(asking, corrects, self.intervals.base)
         return _Late(late.filter(repeat), asking, requests)
 
+    def _observing(self, taken: Taken, arrivals: pl.DataFrame, late: "_Late") -> Taken:
+        """Count how late a sample of the arrivals came. What was stated again is left out: it came in time before."""
+        sample = arrivals[["feed", "ts", "key"]].gather_every(1 + arrivals.height // MOST_OBSERVED)
+        held = self._windows.ticks["key"]
+        stated = pl.concat([held.filter(held.is_in(sample["key"].implode())), late.repeats["key"]])
+        fresh = sample.filter(~sample["key"].is_in(stated.implode()))
+        return attrs.evolve(taken, windows=taken.windows.observing(fresh, self._windows.marks))
+
     def _observe_lateness(self, taken: Taken) -> None:
         """How far behind their instrument's seal late ticks are; of a burst, a sample in equal steps."""
-        behind_us = taken.windows.seals.until(taken.late["series"]) - taken.late["ts"].to_physical()
+        behind_us = taken.windows.seals.until(taken.late["series"]) - micros(taken.late["ts"])
         for late_us in behind_us.gather_every(1 + len(behind_us) // MOST_OBSERVED):
             self.meter.observe("late_arrival_seconds", late_us / 1_000_000)
 
-    def _requested(self, polled: Polled, taken: Taken) -> pl.DataFrame:
-        """Windows to compute anew: `series`, `start`, `end`, `cause`; none that is still open, for it will be told of anyway."""
-        asked = [records.facts.frame for records in polled.records if records.topic == topics.RECOMPUTE]
+    def _asked(self, polled: Polled) -> pl.DataFrame:
+        """The base windows that requests of this poll ask for, and where they were read."""
+        asked = [records for records in polled.records if records.topic == topics.RECOMPUTE]
         if not asked:
             return NO_WINDOWS
-        windows = base_windows(pl.concat(asked), self.intervals.base)
-        still_open = period_code(windows["series"], windows["start"]).is_in(
-            taken.windows.ticks["window"].unique().implode()
-        )
-        return windows.filter(~still_open)
+        placed = [
+            records.facts.frame.hstack([records.partition.alias("partition"), records.offset.alias("offset")])
+            for records in asked
+        ]
+        return base_windows(pl.concat(placed), self.intervals.base)
 
     def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> SettledBars:
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
             return SettledBars.none()
-        computed = self._fold_ticks(live, taken.windows.seals, pl.lit(Cause.LIVE))
+        computed = self._fold_ticks(live, taken.windows.seals, Cause.LIVE)
         bars = self._settled(self.intervals.base, computed)
-        overtaken = bars.rows.frame.filter((bars.change == Change.OVERTAKEN) & computed["closed"])
-        windows = pl.concat([requested, _windows_of(overtaken)]).unique(["series", "start"], keep="first")
-        if not windows.height:
+        overtaken = (bars.change == Change.OVERTAKEN) & computed["closed"]
+        if not requested.height and not overtaken.any():
             return bars
+        windows = pl.concat([requested[WINDOW], _windows_of(bars.rows.frame.filter(overtaken))])
+        windows = windows.unique(["series", "start"], keep="first")
         return bars.replaced_by(self._recomputed(windows, taken.windows.seals))
 
     def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> SettledBars:
@@ -203,24 +239,25 @@ class AggregateBars:
         self.meter.count("recompute_trigger_count", windows.height)
         return attrs.evolve(self._settled(self.intervals.base, computed), read=ticks)
 
-    def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: pl.Expr | None) -> pl.DataFrame:
+    def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: Cause | None) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))
         return self._folded(self.intervals.base, parts, parts["ts"], seals, cause)
 
     def _folded(
-        self, interval: Interval, parts: pl.DataFrame, instant: pl.Series, seals: SealBook, cause: pl.Expr | None
+        self, interval: Interval, parts: pl.DataFrame, instant: pl.Series, seals: SealBook, cause: Cause | None
     ) -> pl.DataFrame:
         begun_s = self.clock.monotonic_s()
         start, end = self._periods.bounds(interval, parts["series"], instant)
         bars = fold(parts, start, end)
         took_ms = (self.clock.monotonic_s() - begun_s) * 1000
         self.meter.observe("aggregation_bar_build_duration_ms", took_ms, interval=interval.name)
-        closed = bars["interval_end"].to_physical() <= seals.until(bars["series"])
-        return bars.with_columns(closed.alias("closed"), *([] if cause is None else [cause.alias("cause")]))
+        closed = micros(bars["interval_end"]) <= seals.until(bars["series"])
+        causes = [] if cause is None else [pl.Series("cause", [cause.value]).new_from_index(0, bars.height)]
+        return bars.hstack([closed.alias("closed"), *causes])
 
     def _settled(self, interval: Interval, computed: pl.DataFrame) -> SettledBars:
-        stored = self.tables[interval.name].stored(computed.select("series", "interval_start"))
-        return SettledBars(*settle(computed, interval.name, stored))
+        stored = self.tables[interval.name].stored(computed[["series", "interval_start"]])
+        return settle(computed, interval.name, stored)
 
     def _coarser(
         self,
@@ -234,7 +271,7 @@ class AggregateBars:
             return self._last(turn)
         (interval, finer), *rest = levels
         parents = self._parents(interval, touched[finer.name], turn.taken)
-        children = self.tables[finer.name].within(parents.select("series", "start", "end"))
+        children = self.tables[finer.name].within(parents[["series", "start", "end"]])
         parts = parts_of_bars(children)
         computed = self._folded(interval, parts, parts["interval_start"], turn.windows.seals, None).join(
             parents.select("series", "cause", interval_start="start"),
@@ -254,15 +291,18 @@ class AggregateBars:
         )
         touched = pl.concat([children.select("series", "interval_start", "cause"), risen])
         start, end = self._periods.bounds(interval, touched["series"], touched["interval_start"])
-        parents = touched.select("series", start, end, "cause", period=period_code(touched["series"], start))
-        return parents.unique("period", keep="first", maintain_order=True).drop("period")
+        parents = touched[["series"]].hstack([start, end, touched["cause"]])
+        return parents[period_code(touched["series"], start).arg_unique()]
 
     def _stored(self, interval: Interval, bars: SettledBars, then: Callable[[], Outcome]) -> Outcome:
         news = bars.news(self._announced, interval)
         announce = (Announce(topics.bars(interval.name), news),) if len(news) else ()
         self.meter.count("aggregation_bars_generated_total", len(bars.rows), interval=interval.name)
+        revisions = bars.revisions()
+        # What a bar becomes is remembered before it is that: else a crash between the two would leave a gap.
+        past = (Store(BAR_REVISIONS, revisions),) if len(revisions) else ()
         return Outcome(
-            store=(Store(bar_table(interval.name), bars.rows),) if len(bars.rows) else (),
+            store=(*past, Store(bar_table(interval.name), bars.rows)) if len(bars.rows) else (),
             announce=announce,
             kept=lambda: self._remember(bars, interval),
             then=then,
@@ -279,12 +319,11 @@ class AggregateBars:
         )
 
     def _floors(self, turn: "_Turn") -> dict[TopicPartition, int]:
-        at = {where.partition: offset for where, offset in turn.positions.items() if where.topic == topics.ENRICHED}
-        floors = turn.windows.floors(at)
-        return {
-            where: floors[where.partition] if where.topic == topics.ENRICHED else offset
-            for where, offset in turn.positions.items()
+        floors = {
+            topics.ENRICHED: turn.windows.floors(_of_topic(turn.positions, topics.ENRICHED)),
+            topics.RECOMPUTE: turn.waiting.floors(_of_topic(turn.positions, topics.RECOMPUTE)),
         }
+        return {where: floors[where.topic][where.partition] for where in turn.positions}
 
     def _remember(self, bars: SettledBars, interval: Interval) -> None:
         """What was announced now need not be told again; what was read for a recompute is known by its winners."""
@@ -297,7 +336,11 @@ class AggregateBars:
 
     def _take_over(self, turn: "_Turn") -> None:
         """Let the next memory count, now that everything is stored."""
-        self._windows, self._positions, self._told_at_s = turn.windows, turn.positions, turn.told_at_s
+        self._windows, self._waiting = turn.windows, turn.waiting
+        self._positions, self._told_at_s = turn.positions, turn.told_at_s
+        if len(turn.taken.sealed):
+            highest_us = highest_code(turn.taken.sealed.frame["sealed_until"].to_physical())
+            self.meter.gauge("bar_sealed_until_seconds", highest_us / SECOND_US)
         repeats = turn.late.repeats
         self._recognise(turn.taken.closed)
         self._winners.remember(repeats["key"], repeats["version"], repeats["content"])
@@ -328,6 +371,7 @@ class _Turn:
     taken: Taken
     late: _Late
     windows: Windows
+    waiting: Waiting
     positions: dict[TopicPartition, int]
     told_at_s: float
 
@@ -338,7 +382,8 @@ NO_ARRIVALS = arrived(
     pl.Series("offset", [], dtype=pl.Int64),
     Interval.parse("1h"),
 )
-NO_WINDOWS = pl.DataFrame(schema={"series": SERIES, "start": INSTANT, "end": INSTANT, "cause": pl.String})
+WINDOW = ["series", "start", "end", "cause"]
+NO_WINDOWS = pl.DataFrame(schema=WAITING)
 
 
 def _tick_partitions(partitions: Iterable[TopicPartition]) -> list[int]:
@@ -347,3 +392,15 @@ def _tick_partitions(partitions: Iterable[TopicPartition]) -> list[int]:
 
 def _windows_of(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.select("series", start="interval_start", end="interval_end", cause=pl.lit(Cause.LATE.value))
+
+
+def _closed_among(windows: pl.DataFrame, open_windows: Windows) -> pl.DataFrame:
+    """Those of these windows that are not open any more; the open ones will be told of anyway."""
+    if not windows.height:
+        return windows
+    still_open = open_windows.ticks["window"].unique().implode()
+    return windows.filter(~period_code(windows["series"], windows["start"]).is_in(still_open))
+
+
+def _of_topic(positions: Mapping[TopicPartition, int], topic: str) -> dict[int, int]:
+    return {where.partition: offset for where, offset in positions.items() if where.topic == topic}

@@ -17,7 +17,7 @@ from typing import cast
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT, NOTIONAL, PRICE, PRICE_SUM, Batch, column
+from domain.batch import INSTANT, NOTIONAL, PRICE, PRICE_SUM, Batch, column, micros
 from domain.gold.interval import period_code
 from domain.identity import SERIES
 
@@ -81,6 +81,7 @@ class Bar:
     lineage_digest: int = column(
         pl.UInt64, "Sum over its ticks of a digest of key and content; hexadecimal at the border."
     )
+    known_at: datetime = column(INSTANT, "When the last of its ticks was known: their greatest ingested_at.")
     interval: str = column(pl.String, "Name of the interval, e.g. 5m.", stored=False)
     series: str = column(SERIES, "Key of its events: tenant_id|instrument_id.", stored=False)
 
@@ -89,6 +90,24 @@ class BarBatch(Batch[Bar]):
     """Many bars. Order means nothing."""
 
     fact = Bar
+
+
+@attrs.frozen(kw_only=True)
+class BarRevision(Bar):
+    """A bar as it was once believed to be: written whenever its content changes, and never replaced."""
+
+    interval: str = column(pl.String, "Name of the interval, e.g. 5m.")
+
+
+class BarRevisions(Batch[BarRevision]):
+    """What bars were before. Order means nothing."""
+
+    fact = BarRevision
+
+    @classmethod
+    def of_bars(cls, bars: pl.DataFrame) -> "BarRevisions":
+        """The present content of these bars, in the columns of Bar."""
+        return cls(bars[list(cls.schema)])
 
 
 CONTENT = (
@@ -116,6 +135,11 @@ LABELS = ("tenant_id", "instrument_id", "series", "market", "currency", "unit", 
 FINALITY_BITS = 256
 """Weight of the sum of versions within a revision."""
 
+BEYOND_PARTITIONS = pl.Series([(1 << 32) - 1], dtype=pl.UInt32)
+ORIGINS = ("partition", "first_offset", "last_offset")
+"""Fields of LINEAGE."""
+
+_FINALITY = pl.Series([FINALITY_BITS], dtype=pl.UInt128)
 _EPOCH_WEIGHT = 1 << 104
 _LARGEST_NOTIONAL = 9.9e21
 _UNSCALED = pl.Decimal(38, 0)
@@ -138,7 +162,18 @@ def with_epoch(weight: pl.Series) -> pl.Series:
 
 def parts_of_bars(bars: BarBatch) -> pl.DataFrame:
     """Bars of a finer interval as parts of a coarser one; in the order of their starts within a series."""
-    return bars.frame.with_columns(weight=bars.frame["revision"] // FINALITY_BITS).sort("interval_start")
+    rows = bars.frame[micros(bars.frame["interval_start"]).arg_sort()]
+    lineage = rows["lineage_partitions"]
+    origin = lineage.list.first().struct.unnest()
+    lowest = origin["partition"].to_physical()
+    return rows.hstack(
+        [
+            (rows["revision"] // FINALITY_BITS).alias("weight"),
+            *origin.get_columns(),
+            lowest.alias("lowest_partition"),
+            lowest.zip_with(lineage.list.len() == 1, BEYOND_PARTITIONS).alias("highest_partition"),
+        ]
+    )
 
 
 def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
@@ -147,8 +182,10 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
 
     Args:
         parts: Ticks or finer bars in the order that decides open and close within each bar. Columns: LABELS, open_ts,
-            open_price, high_price, low_price, price_sum, volume, notional, trade_count, quality_flags, weight,
-            lineage_digest, lineage_partitions.
+            known_at, open_price, high_price, low_price, price_sum, volume, notional, trade_count, quality_flags, weight,
+            lineage_digest; `partition` (ORIGIN), first_offset and last_offset of a raw partition it came from;
+            lowest_partition and highest_partition, that one's code, but where it came from several the latter is
+            beyond all codes, and lineage_partitions tells all.
         start: First instant of the bar each part belongs to.
         end: First instant after it.
 
@@ -156,22 +193,26 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
         One row a bar: CONTENT, keys, mean_price, vwap, lineage_partitions and `weight`, the epochs and versions summed.
         Quantities too large for 38 digits are null, and vwap with them.
     """
-    rows = parts.with_columns(
-        period_code(parts["series"], start).alias("bar"), interval_start=start, interval_end=end
-    ).with_row_index("row")
+    rows = parts.drop("interval_start", "interval_end", strict=False).hstack(
+        [
+            period_code(parts["series"], start).alias("bar"),
+            start.alias("interval_start"),
+            end.alias("interval_end"),
+            pl.int_range(parts.height, dtype=pl.UInt32, eager=True).alias("row"),
+        ]
+    )
     bars = rows.group_by("bar", maintain_order=True).agg(
         pl.col("row").last().alias("last"),
-        pl.len().alias("parts"),
-        pl.col("open_ts", "open_price", "interval_start", "interval_end").first(),
-        pl.col("high_price").max(),
-        pl.col("low_price").min(),
+        pl.col("open_ts", "open_price", "interval_start", "interval_end", "partition").first(),
+        pl.col("high_price", "highest_partition", "last_offset", "known_at").max(),
+        pl.col("low_price", "lowest_partition", "first_offset").min(),
         pl.col("price_sum", "volume", "notional", "trade_count", "weight", "lineage_digest").sum(),
         pl.col("volume").count().alias("volumes"),
         pl.col("notional").count().alias("notionals"),
         *_sizes(rows),
     )
     bars = bars.with_columns(
-        *parts.select(LABELS)[bars["last"]].get_columns(),
+        *parts[list(LABELS)][bars["last"]].get_columns(),
         volume=pl.when(pl.col("volumes") > 0).then("volume"),
         notional=pl.when((pl.col("volumes") == pl.col("notionals")) & (pl.col("volumes") > 0) & _fits(bars)).then(
             "notional"
@@ -231,27 +272,26 @@ def notional(price: pl.Series, volume: pl.Series) -> pl.Series:
     return (units.cast(_UNSCALED) * pl.Series([Decimal("1E-16")], dtype=NOTIONAL)).alias("notional")
 
 
-def revision(weight: pl.Expr, state: pl.Expr) -> pl.Expr:
+def revision(weight: pl.Series, settled: pl.Series) -> pl.Series:
     """
     The revision of a bar.
 
     Args:
         weight: Sum of its parts' weights (epochs and versions), UInt128.
-        state: One of State.
+        settled: Whether it is final or revised, which is the finality 1; provisional is 0.
 
     Returns:
-        UInt128; finality is 0 for provisional, 1 for final and revised.
+        UInt128.
     """
-    finality = (state != State.PROVISIONAL).cast(pl.UInt128)
-    return weight * FINALITY_BITS + finality
+    return weight * _FINALITY + settled.cast(pl.UInt128)
 
 
 def _united(parts: pl.DataFrame, flags: str, bars: pl.Series) -> pl.Series:
     """Union of the parts' flags. Few parts have any, and a bitwise aggregate costs more than all others together."""
-    flagged = parts.select("bar", flags).filter(pl.col(flags) != 0)
-    if not flagged.height:
+    flagged = parts[flags] != 0
+    if not flagged.any():
         return pl.Series(flags, [0], dtype=pl.UInt32).new_from_index(0, len(bars))
-    union = flagged.group_by("bar").agg(pl.col(flags).bitwise_or())
+    union = parts[["bar", flags]].filter(flagged).group_by("bar").agg(pl.col(flags).bitwise_or())
     return bars.to_frame("bar").join(union, on="bar", how="left", maintain_order="left")[flags].fill_null(0)
 
 
@@ -269,21 +309,22 @@ def _fits(bars: pl.DataFrame) -> pl.Expr:
 
 def _lineage(parts: pl.DataFrame, bars: pl.DataFrame) -> pl.Series:
     """Lowest and highest raw offset of each raw partition among a bar's parts."""
-    alone = parts["lineage_partitions"].gather(bars["last"])
-    several = bars["parts"] > 1
+    alone = bars.select(pl.concat_list(pl.struct(ORIGINS)).cast(LINEAGE).alias("lineage_partitions")).to_series()
+    several = bars["lowest_partition"] != bars["highest_partition"]
     if not several.any():
         return alone
-    rows = parts.select("bar", "lineage_partitions")
-    if not several.all():
-        rows = rows.filter(parts["bar"].is_in(bars["bar"].filter(several).implode()))
+    here = parts["bar"].is_in(bars["bar"].filter(several).implode())
+    if "lineage_partitions" in parts.columns:
+        lists = parts[["bar", "lineage_partitions"]].filter(here)
+        origins = lists.explode("lineage_partitions").unnest("lineage_partitions")
+    else:
+        origins = parts[["bar", *ORIGINS]].filter(here)
     lists = (
-        rows.explode("lineage_partitions")
-        .unnest("lineage_partitions")
-        .group_by("bar", "partition")
+        origins.group_by("bar", "partition")
         .agg(pl.col("first_offset").min(), pl.col("last_offset").max())
         .sort("bar", pl.col("partition").to_physical())
         .group_by("bar", maintain_order=True)
-        .agg(pl.struct("partition", "first_offset", "last_offset").alias("merged"))
+        .agg(pl.struct(ORIGINS).alias("merged"))
     )
-    both = bars.select("bar").with_columns(alone).join(lists, on="bar", how="left", maintain_order="left")
+    both = bars[["bar"]].hstack([alone]).join(lists, on="bar", how="left", maintain_order="left")
     return both.select(pl.coalesce("merged", "lineage_partitions").alias("lineage_partitions")).to_series()

@@ -8,12 +8,12 @@ a finer interval that tiles it. Source: contracts.md §2, periods.
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import cast
 
 import attrs
 import polars as pl
 
+from domain.batch import INSTANT, micros
 from domain.errors import BadInterval
 
 HOUR_MIN = 60
@@ -124,7 +124,7 @@ def clock_of(instrument_id: str) -> str:
 
 def period_code(series: pl.Series, instant: pl.Series) -> pl.Series:
     """One Int64 a (series, minute), ascending in time within a series; codes are stable within the process."""
-    minute = instant.to_physical() // MINUTE_US
+    minute = micros(instant) // MINUTE_US
     return (series.to_physical().cast(pl.Int64) * MINUTES + minute).alias("period")
 
 
@@ -155,8 +155,9 @@ class Periods:
         if interval.is_day:
             return self._days(series, instant)
         length_us = interval.minutes * MINUTE_US
-        start = (instant.to_physical() // length_us * length_us).cast(instant.dtype)
-        return start.alias("start"), (start + timedelta(minutes=interval.minutes)).alias("end")
+        us = micros(instant)
+        start = us - us % length_us
+        return start.cast(INSTANT).alias("start"), (start + length_us).cast(INSTANT).alias("end")
 
     def _days(self, series: pl.Series, instant: pl.Series) -> tuple[pl.Series, pl.Series]:
         clock = self._clock(series)

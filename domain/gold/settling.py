@@ -11,7 +11,7 @@ from enum import StrEnum
 import attrs
 import polars as pl
 
-from domain.gold.bar import CONTENT, BarBatch, State, revision
+from domain.gold.bar import CONTENT, BarBatch, BarRevisions, State, revision
 from domain.gold.interval import Interval, period_code
 from domain.silver.duplicates import Winners
 
@@ -33,13 +33,15 @@ class SettledBars:
 
     rows: BarBatch
     change: pl.Series
+    fresh: pl.Series
+    """Whether its content differs from the stored one's, or nothing was stored."""
     read: pl.DataFrame | None = None
     """The ticks that were read back for them."""
 
     @classmethod
     def none(cls) -> "SettledBars":
         """No bars."""
-        return cls(BarBatch.empty(), pl.Series("change", [], dtype=pl.String))
+        return cls(BarBatch.empty(), _NEWS.clear(), _FRESH.clear())
 
     def replaced_by(self, others: "SettledBars") -> "SettledBars":
         """These bars, but for those the others compute as well."""
@@ -47,11 +49,24 @@ class SettledBars:
             period_code(others.rows.frame["series"], others.rows.frame["interval_start"]).implode()
         )
         rows = BarBatch.concat([BarBatch(self.rows.frame.filter(kept)), others.rows])
-        return SettledBars(rows, pl.concat([self.change.filter(kept), others.change]), others.read)
+        change = pl.concat([self.change.filter(kept), others.change])
+        return SettledBars(rows, change, pl.concat([self.fresh.filter(kept), others.fresh]), others.read)
+
+    def revisions(self) -> BarRevisions:
+        """What of them is worth remembering: news of content, not of state alone."""
+        bars = self.rows.frame
+        if self.fresh.all() and self.is_news:
+            return BarRevisions.of_bars(bars)
+        return BarRevisions.of_bars(bars.filter(self.fresh & (self.change == Change.NEWS)))
+
+    @property
+    def is_news(self) -> bool:
+        """Whether all of them are, as is usual."""
+        return bool((self.change == Change.NEWS).all())
 
     def news(self, announced: Winners, interval: Interval) -> BarBatch:
         """What must be announced: news, and what is unchanged but was not announced by this process."""
-        if (self.change == Change.NEWS).all():
+        if self.is_news:
             return self.rows
         unchanged = self.change == Change.NONE
         known = announced.lookup(bar_keys(self.rows, interval))["content"].eq_missing(bar_contents(self.rows))
@@ -59,18 +74,20 @@ class SettledBars:
 
     def touched(self) -> pl.DataFrame:
         """`series`, `interval_start` and `cause`; first of the bars that changed, whose cause is that of what changes above."""
-        rows = self.rows.frame.select("series", "interval_start", cause="reason")
+        rows = self.rows.frame[["series", "interval_start", "reason"]].rename({"reason": "cause"})
+        if self.is_news:
+            return rows
         changed = self.change == Change.NEWS
-        return rows if changed.all() else pl.concat([rows.filter(changed), rows.filter(~changed)])
+        return pl.concat([rows.filter(changed), rows.filter(~changed)])
 
     def told(self) -> BarBatch:
         """What is known to be announced once these bars are: all but those that were overtaken."""
-        if (self.change != Change.OVERTAKEN).all():
+        if self.is_news or (self.change != Change.OVERTAKEN).all():
             return self.rows
         return BarBatch(self.rows.frame.filter(self.change != Change.OVERTAKEN))
 
 
-def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatch, pl.Series]:
+def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> SettledBars:
     """
     Decide state, reason and revision of computed bars beside what is stored of them.
 
@@ -83,7 +100,7 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatc
         stored: What the table holds of these bars, read just before.
 
     Returns:
-        The bars to store, and how each stands to its stored row: one of Change, as text.
+        The bars to store, and how each stands to its stored row.
     """
     if not len(stored):
         return _first(bars, interval)
@@ -104,7 +121,8 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatc
         .otherwise(pl.lit(State.FINAL)),
         cause=pl.when("same").then("reason").otherwise("cause"),
     )
-    both = both.with_columns(revised=revision(pl.col("weight"), pl.col("settled")))
+    revised = revision(both["weight"], both["settled"] != State.PROVISIONAL)
+    both = both.with_columns(revised.alias("revised"))
     change = both.select(
         pl.when(pl.col("same") & (pl.col("settled") == pl.col("state")))
         .then(pl.lit(Change.NONE))
@@ -114,20 +132,28 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> tuple[BarBatc
         .alias("change")
     ).to_series()
     settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
-    return BarBatch(settled.select(BarBatch.schema.keys())), change
+    return SettledBars(BarBatch(settled[list(BarBatch.schema)]), change, ~both["same"])
 
 
-def _first(bars: pl.DataFrame, interval: str) -> tuple[BarBatch, pl.Series]:
+def _first(bars: pl.DataFrame, interval: str) -> SettledBars:
     """The same where nothing of these bars is stored yet, as is usual: no comparison is needed."""
-    settled = bars.with_columns(
-        pl.when("closed").then(pl.lit(State.FINAL.value)).otherwise(pl.lit(State.PROVISIONAL.value)).alias("state"),
-        reason="cause",
-        interval=pl.lit(interval),
-    ).with_columns(revision=revision(pl.col("weight"), pl.col("state")))
-    change = pl.Series("change", [Change.NEWS.value]).new_from_index(0, bars.height)
-    return BarBatch(settled.select(BarBatch.schema.keys())), change
+    state = _FINAL.new_from_index(0, bars.height).zip_with(bars["closed"], _PROVISIONAL)
+    settled = bars.hstack(
+        [
+            state.alias("state"),
+            bars["cause"].alias("reason"),
+            pl.Series("interval", [interval]).new_from_index(0, bars.height),
+            revision(bars["weight"], bars["closed"]).alias("revision"),
+        ]
+    )
+    rows = BarBatch(settled[list(BarBatch.schema)])
+    return SettledBars(rows, _NEWS.new_from_index(0, bars.height), _FRESH.new_from_index(0, bars.height))
 
 
+_NEWS = pl.Series("change", [Change.NEWS.value])
+_FRESH = pl.Series("fresh", [True])
+_FINAL, _PROVISIONAL = pl.Series([State.FINAL.value]), pl.Series([State.PROVISIONAL.value])
+_TWO = pl.Series([2], dtype=pl.UInt64)
 _SPREAD = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)
 _OTHER_SPREAD = pl.Series([0xBF58476D1CE4E5B9], dtype=pl.UInt64)
 _HALF = pl.Series([1 << 32], dtype=pl.UInt64)
@@ -142,8 +168,5 @@ def bar_keys(bars: BarBatch, interval: Interval) -> pl.Series:
 
 def bar_contents(bars: BarBatch) -> pl.Series:
     """A UInt64 of each bar's content and state."""
-    states = bars.frame["state"].replace_strict(_STATE_NUMBERS, return_dtype=pl.UInt64)
-    return bars.frame["lineage_digest"] * _SPREAD ^ states
-
-
-_STATE_NUMBERS = {state.value: number for number, state in enumerate(State, start=1)}
+    final, revised = ((bars.frame["state"] == state).cast(pl.UInt64) for state in (State.FINAL, State.REVISED))
+    return bars.frame["lineage_digest"] * _SPREAD ^ (final + revised * _TWO)

@@ -23,7 +23,8 @@ import polars as pl
 
 from domain.batch import INSTANT, Batch, column
 from domain.gold.interval import MINUTES, highest_code
-from domain.identity import SERIES
+from domain.gold.lateness import Delays
+from domain.identity import NAME, SERIES
 
 NEVER = 1 << 30
 """A row after every row of a batch."""
@@ -57,18 +58,18 @@ class SealBook:
 
     def until(self, series: pl.Series) -> pl.Series:
         """The seal of each series in µs since 1970, -1 where it has none."""
-        known = self._covering(series)
-        return known.gather(series.to_physical()).alias("seal")
+        codes = series.to_physical()
+        return self._covering(codes)[codes].alias("seal")
 
     def raised(self, series: pl.Series, until_us: pl.Series) -> "SealBook":
         """These seals too; a seal never falls. Each series at most once."""
-        known = self._covering(series).clone()
         codes = series.to_physical()
-        higher = pl.DataFrame({"a": known.gather(codes), "b": until_us}).max_horizontal()
-        return SealBook(known.scatter(codes, higher))
+        known = self._covering(codes).clone()
+        before = known[codes]
+        return SealBook(known.scatter(codes, until_us.zip_with(until_us > before, before)))
 
-    def _covering(self, series: pl.Series) -> pl.Series:
-        missing = highest_code(series.to_physical()) + 1 - len(self._until)
+    def _covering(self, codes: pl.Series) -> pl.Series:
+        missing = highest_code(codes) + 1 - len(self._until)
         if missing <= 0:
             return self._until
         # Grown by half as much again, so that growing stays rare.
@@ -85,6 +86,17 @@ class Mark:
     """Monotonic seconds."""
     lateness_us: int
     idle_s: float
+    highest_us: int | None = None
+    """The highest instant it has spoken of, once it rose above what it had begun with."""
+    policy_us: int | None = None
+    """What its policy allows it to be late, where that may follow what is observed."""
+    delays: Delays = attrs.field(factory=Delays)
+
+    def risen(self, watermark_us: int) -> "Mark":
+        """The same after ticks have come, which may have raised the watermark."""
+        if watermark_us <= self.watermark_us:
+            return self
+        return attrs.evolve(self, watermark_us=watermark_us, highest_us=watermark_us + self.lateness_us)
 
 
 @attrs.frozen
@@ -109,32 +121,51 @@ class Timeline:
             marks: What is known of the feeds, at least of those that speak here, from before.
         """
         feeds = feed.unique().sort()
-        number = feeds.search_sorted(feed).cast(pl.Int64)
+        number = _number(feeds, feed)
         lateness = pl.Series([marks[code].lateness_us for code in feeds], dtype=pl.Int64)
         before = pl.Series([marks[code].watermark_us for code in feeds], dtype=pl.Int64)
         numbers = pl.concat([pl.int_range(len(feeds), eager=True), number])
         rows = pl.concat(
             [pl.Series([-1], dtype=pl.Int64).new_from_index(0, len(feeds)), pl.int_range(len(feed), eager=True)]
         )
-        levels = pl.concat([before, ts_us - lateness.gather(number)])
+        levels = pl.concat([before, ts_us - lateness[number]])
         order = (numbers * (len(feed) + 1) + rows + 1).arg_sort()
-        rising = _mark(numbers, levels).gather(order).cum_max()
+        rising = _mark(numbers, levels)[order].cum_max()
         ends = rising.search_sorted((pl.int_range(1, len(feeds) + 1, eager=True).cast(pl.Int128)) * _FEED)
-        return cls(feeds, rising, rows.gather(order), ends)
+        return cls(feeds, rising, rows[order], ends)
 
     def watermarks(self) -> list[int]:
         """Each feed's watermark after the last row, in µs, in the order of `feeds`."""
         numbers = pl.int_range(len(self.feeds), eager=True).cast(pl.Int128)
-        return (self._marks.gather(self._ends - 1) - numbers * _FEED - _AFTER_1970).to_list()
+        return (self._marks[self._ends - 1] - numbers * _FEED - _AFTER_1970).to_list()
 
     def reaches(self, feed: pl.Series, instant_us: pl.Series) -> pl.Series:
         """The row at which each feed's watermark reaches each instant: -1 before the first, NEVER where it does not."""
-        number = self.feeds.search_sorted(feed).cast(pl.Int64).clip(0, len(self.feeds) - 1)
-        spoke = self.feeds.gather(number) == feed
-        found = self._marks.search_sorted(_mark(number, instant_us), side="left")
-        reached = spoke & (found < self._ends.gather(number))
-        row = self._rows.gather(found.clip(0, len(self._rows) - 1))
-        return row.zip_with(reached, pl.Series([NEVER], dtype=pl.Int64)).alias("reached")
+        number = _number(self.feeds, feed)
+        levels = pl.Series(self.watermarks(), dtype=pl.Int64)
+        reached = (self.feeds[number] == feed) & (instant_us <= levels[number])
+        rows = _NEVER.new_from_index(0, len(feed))
+        if reached.any():
+            rows = rows.scatter(reached.arg_true(), self._row_of(number.filter(reached), instant_us.filter(reached)))
+        return rows.alias("reached")
+
+    def _row_of(self, number: pl.Series, instant_us: pl.Series) -> pl.Series:
+        """The row at which each of these levels is reached. Many ask for few: each is searched once."""
+        levels = _mark(number, instant_us)
+        asked = levels.unique().sort()
+        rows = self._rows[self._marks.search_sorted(asked, side="left")]
+        return rows[asked.search_sorted(levels)]
+
+
+_NEVER = pl.Series([NEVER], dtype=pl.Int64)
+
+
+def _number(feeds: pl.Series, feed: pl.Series) -> pl.Series:
+    """Where each feed stands among these, which ascend; anywhere where it does not."""
+    if len(feeds) == 1:
+        return pl.Series([0], dtype=pl.Int64).new_from_index(0, len(feed))
+    place = feeds.search_sorted(feed).cast(pl.Int64)
+    return place - (place == len(feeds)).cast(pl.Int64)
 
 
 def _mark(number: pl.Series, level_us: pl.Series) -> pl.Series:
@@ -153,28 +184,31 @@ def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.Se
     Returns:
         The row, NEVER for a window that stays open.
     """
-    latest = (-window).arg_sort()
-    windows = window.gather(latest)
-    at = pl.DataFrame({"row": row, "reached": reached}).max_horizontal().gather(latest)
+    latest = window.arg_sort(descending=True)
+    windows = window[latest]
+    at = reached.zip_with(reached > row, row)[latest]
     # Windows descend, so the series code of the composite only falls: its running minimum starts anew at each series.
-    floor = windows // MINUTES * (1 << 31)
+    floor = (windows - windows % MINUTES) * ((1 << 31) // MINUTES)
     closes = (floor + at).cum_min() - floor
     # The last tick of a window has seen them all.
-    last = windows.search_sorted(windows, side="right", descending=True) - 1
-    return pl.zeros(len(window), dtype=pl.Int64, eager=True).scatter(latest, closes.gather(last)).alias("closes")
+    is_last = windows != windows.shift(-1, fill_value=-1)
+    last = is_last.arg_true()[windows.rle_id()]
+    return _NEVER.new_from_index(0, len(window)).scatter(latest, closes[last]).alias("closes")
 
 
 def feed_code(partition: pl.Series, tenant_id: pl.Series, source_id: pl.Series) -> pl.Series:
     """One integer a feed, stable within the process."""
-    source = source_id.cast(pl.Categorical(_SOURCES)).to_physical().cast(pl.Int64)
-    tenant = tenant_id.cast(pl.Categorical(_TENANTS)).to_physical().cast(pl.Int64)
-    return (source * (1 << 32) + tenant * (1 << 12) + partition).alias("feed")
+    source, tenant = (name.cast(NAME).to_physical().cast(pl.Int64) for name in (source_id, tenant_id))
+    return (source * (1 << 36) + tenant * (1 << 12) + partition).alias("feed")
 
 
-_SOURCES = pl.Categories("sources")
-_TENANTS = pl.Categories("tenants")
-_HELD = [pl.Series([""], dtype=pl.Categorical(categories)) for categories in (_SOURCES, _TENANTS)]
-"""Keeps the codes stable: polars forgets them once no column holds one, and marks hold codes without their columns."""
+def feed_of(feed: int) -> tuple[str, str, int]:
+    """The tenant, the source_id and the partition in a feed code."""
+    source, tenant = (
+        pl.Series([code], dtype=pl.UInt32).cat.to(NAME).cast(pl.String).item()
+        for code in (feed >> 36, feed >> 12 & (1 << 24) - 1)
+    )
+    return tenant, source, partition_of(feed)
 
 
 def partition_of(feed: int) -> int:

@@ -7,15 +7,17 @@ of any open window is the floor a restart reads from again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import cast
 
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT, schema_of
-from domain.gold.bar import LINEAGE, ORIGIN, notional, weight_of
+from domain.batch import INSTANT, micros, schema_of
+from domain.gold.bar import ORIGIN, notional, weight_of
 from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
+from domain.gold.lateness import Adaptation
 from domain.gold.watermark import NEVER, Mark, SealBook, Seals, Timeline, closing_rows, feed_code, partition_of
-from domain.identity import SERIES
+from domain.identity import SERIES, known_at
 from domain.silver.feed import UNKNOWN_FEED, FeedPolicies
 from domain.silver.quality import BAR_FLAGS, Flag
 from domain.silver.tick import Tick, content_digests, key_digests, source_hashes
@@ -53,11 +55,15 @@ SCHEMA = {
 }
 """An open tick: what of it counts, the digests, where it was read, its feed, its window, and whether it was told of."""
 
+FRESH = pl.Series("fresh", [True])
 EARLIER = pl.Series([-1], dtype=pl.Int64)
 NOTHING_YET_US = -(1 << 59)
 NEVER_CLOSES = pl.Series("closes", [NEVER], dtype=pl.Int64)
 NO_SEALS = pl.DataFrame(schema={"series": SERIES, "seal": pl.Int64})
 
+KEPT_OF_TICKS = ("series", "tenant_id", "instrument_id", "market", "ts", "volume", "currency", "unit")
+ONE_TRADE = pl.Series("trade_count", [1], dtype=pl.UInt64)
+_NOT_CONTESTED = pl.Series([False])
 _KEY_FACTOR = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)
 _SERIES_FACTOR = pl.Series([0xBF58476D1CE4E5B9], dtype=pl.UInt64)
 _TS_FACTOR = pl.Series([0x94D049BB133111EB], dtype=pl.UInt64)
@@ -70,7 +76,7 @@ def winners(ticks: pl.DataFrame) -> pl.DataFrame:
     Args:
         ticks: Columns `key` (digest), `version`, `content` (digest), and any others.
     """
-    if not ticks["key"].is_duplicated().any():
+    if ticks["key"].n_unique() == ticks.height:
         return ticks
     by_version = ticks.select(pl.arg_sort_by("version", "content")).to_series()
     return ticks[by_version.filter(ticks["key"].gather(by_version).is_last_distinct()).sort()]
@@ -82,10 +88,10 @@ def in_order(ticks: pl.DataFrame) -> pl.DataFrame:
 
     Source: contracts.md §2, order.
     """
-    instant = ticks["ts"].to_physical().cast(pl.Int128) * pl.Series([1 << 64], dtype=pl.Int128)
-    place = instant + ticks["source_seq"].cast(pl.Int128)
     if contested(ticks).any():
         return ticks.sort("ts", "source_seq", "version", "source_hash")
+    instant = micros(ticks["ts"]).cast(pl.Int128) * pl.Series([1 << 64], dtype=pl.Int128)
+    place = instant + ticks["source_seq"].cast(pl.Int128)
     return ticks[place.arg_sort()]
 
 
@@ -99,8 +105,11 @@ def contested(ticks: pl.DataFrame) -> pl.Series:
     Args:
         ticks: One row a tick key.
     """
-    series, ts = ticks["series"].to_physical().cast(pl.UInt64), ticks["ts"].to_physical().cast(pl.UInt64)
-    return (series * _SERIES_FACTOR ^ ts * _TS_FACTOR ^ ticks["source_seq"]).is_duplicated()
+    series, ts = ticks["series"].to_physical().cast(pl.UInt64), micros(ticks["ts"]).cast(pl.UInt64)
+    shared = series * _SERIES_FACTOR ^ ts * _TS_FACTOR ^ ticks["source_seq"]
+    if shared.n_unique() == len(shared):
+        return _NOT_CONTESTED.new_from_index(0, len(shared))
+    return shared.is_duplicated()
 
 
 def parts_of_ticks(ticks: pl.DataFrame) -> pl.DataFrame:
@@ -110,26 +119,26 @@ def parts_of_ticks(ticks: pl.DataFrame) -> pl.DataFrame:
     Args:
         ticks: TICK_COLUMNS, `key` and `content`, in order, one row a tick key.
     """
-    price, ts = ticks["price"], ticks["ts"]
-    origin = pl.struct(
-        pl.concat_str("raw_topic", pl.lit("/"), "raw_partition").cast(ORIGIN).alias("partition"),
-        pl.col("raw_offset").alias("first_offset"),
-        pl.col("raw_offset").alias("last_offset"),
-    )
-    return ticks.with_columns(
-        pl.concat_list(origin).cast(LINEAGE).alias("lineage_partitions"),
-        quality_flags=pl.col("quality_flags") & int(BAR_FLAGS),
-        open_ts=ts,
-        close_ts=ts,
-        open_price=price,
-        high_price=price,
-        low_price=price,
-        close_price=price,
-        price_sum=price,
-        notional=notional(price, ticks["volume"]),
-        trade_count=pl.lit(1, dtype=pl.UInt64),
-        weight=weight_of(ticks["version"]),
-        lineage_digest=ticks["key"] * _KEY_FACTOR ^ ticks["content"],
+    price, ts, offset = ticks["price"], ticks["ts"], ticks["raw_offset"]
+    origin = ticks.select(pl.concat_str("raw_topic", pl.lit("/"), "raw_partition").cast(ORIGIN)).to_series()
+    code = origin.to_physical()
+    return ticks[list(KEPT_OF_TICKS)].hstack(
+        [
+            (ticks["quality_flags"] & int(BAR_FLAGS)).alias("quality_flags"),
+            ts.alias("open_ts"),
+            ts.alias("close_ts"),
+            known_at(ticks["version"]).alias("known_at"),
+            *(price.alias(name) for name in ("open_price", "high_price", "low_price", "close_price", "price_sum")),
+            notional(price, ticks["volume"]).alias("notional"),
+            ONE_TRADE.new_from_index(0, ticks.height),
+            weight_of(ticks["version"]).alias("weight"),
+            (ticks["key"] * _KEY_FACTOR ^ ticks["content"]).alias("lineage_digest"),
+            origin.alias("partition"),
+            code.alias("lowest_partition"),
+            code.alias("highest_partition"),
+            offset.alias("first_offset"),
+            offset.alias("last_offset"),
+        ]
     )
 
 
@@ -141,12 +150,24 @@ class Waits:
     lateness_s: Mapping[str, float] = attrs.field(factory=dict)
     """By source_id."""
     idle_s: Mapping[str, float] = attrs.field(factory=dict)
+    adaptation: Adaptation | None = None
+    """How lateness that is not overridden follows what is observed; None where it does not."""
 
     def mark(self, source_id: str, scope: Sequence[str], now_s: float) -> Mark:
         """A feed that was not heard before: `scope` is its market, data type and run."""
         policy = self.feeds.find(*scope) or UNKNOWN_FEED
-        lateness_s = self.lateness_s.get(source_id, policy.lateness_s)
-        return Mark(NOTHING_YET_US, now_s, int(lateness_s * 1_000_000), self.idle_s.get(source_id, policy.idle_s))
+        lateness_us = int(self.lateness_s.get(source_id, policy.lateness_s) * 1_000_000)
+        idle_s = self.idle_s.get(source_id, policy.idle_s)
+        adapts = self.adaptation is not None and source_id not in self.lateness_s
+        return Mark(NOTHING_YET_US, now_s, lateness_us, idle_s, policy_us=lateness_us if adapts else None)
+
+    def observing(self, mark: Mark, ts_us: pl.Series, highest_us: int | None) -> Mark:
+        """The mark of a feed once these instants came, none of them repeated; `highest_us` it had spoken of before."""
+        if self.adaptation is None or mark.policy_us is None or highest_us is None:
+            return mark
+        delays = mark.delays.joined_by(highest_us - ts_us)
+        lateness_us = self.adaptation.lateness_us(mark.policy_us, delays)
+        return attrs.evolve(mark, delays=delays, lateness_us=lateness_us)
 
 
 @attrs.frozen
@@ -198,19 +219,19 @@ class Windows:
         marks = self._heard(arrivals, now_s)
         held_closes, closes, marks = self._closing(arrivals, marks)
         late = self._late(arrivals, closes)
-        ticks = self.ticks.with_columns(held_closes)
+        ticks = self.ticks.hstack([held_closes])
         if arrivals.height:
-            on_time = arrivals.select(SCHEMA.keys()).with_columns(closes)
-            ticks = winners(pl.concat([ticks, on_time.filter(~late) if late.any() else on_time]))
+            on_time = arrivals[list(SCHEMA)].hstack([closes])
+            ticks = winners(pl.concat([ticks, on_time.filter(~late) if late.any() else on_time], rechunk=True))
         silent = {feed for feed, mark in marks.items() if now_s - mark.heard_at_s >= mark.idle_s}
         due = self._due(ticks, silent, positions)
         late_ticks = arrivals.filter(late) if late.any() else arrivals.clear()
-        return self._sealing(ticks.drop("closes"), due, late_ticks, {f: m for f, m in marks.items() if f not in silent})
+        return self._sealing(ticks[list(SCHEMA)], due, late_ticks, {f: m for f, m in marks.items() if f not in silent})
 
     def floors(self, positions: Mapping[int, int]) -> dict[int, int]:
         """The first offset of any open window in each partition, its position where none is open."""
-        held = self.ticks.group_by("partition").agg(pl.col("offset").min())
-        return {**positions, **{p: min(offset, positions.get(p, offset)) for p, offset in held.iter_rows()}}
+        held = _least_offsets(self.ticks)
+        return {**positions, **{p: min(offset, positions.get(p, offset)) for p, offset in held.items()}}
 
     def without(self, partitions: Collection[int]) -> "Windows":
         """What remains when partitions are taken away."""
@@ -231,13 +252,26 @@ class Windows:
             else self.ticks.clear()
         )
 
+    def observing(self, sample: pl.DataFrame, before: Mapping[int, Mark]) -> "Windows":
+        """
+        The same, once it is counted how late some ticks came; what their feeds are allowed follows that.
+
+        Args:
+            sample: `feed` and `ts` of some of the ticks that came last, no repeats among them.
+            before: The marks before they came: a batch that spans a day is no day late.
+        """
+        marks = dict(self.marks)
+        for (feed,), rows in sample.group_by("feed"):
+            if feed in marks and feed in before:
+                marks[feed] = self.waits.observing(marks[feed], micros(rows["ts"]), before[feed].highest_us)
+        return attrs.evolve(self, marks=marks)
+
     def end_us(self, window: pl.Series) -> pl.Series:
         """The first instant after each window, µs."""
         return (window % MINUTES + self.base.minutes) * MINUTE_US
 
     def _heard(self, arrivals: pl.DataFrame, now_s: float) -> dict[int, Mark]:
-        scopes = arrivals.select("feed", "source_id", "market", "data_type", "market_run")
-        first = scopes[scopes["feed"].arg_unique()]
+        first = arrivals[["feed", "source_id", "market", "data_type", "market_run"]][arrivals["feed"].arg_unique()]
         heard = {feed: self._mark(feed, source_id, scope, now_s) for feed, source_id, *scope in first.iter_rows()}
         return {**self.marks, **heard}
 
@@ -251,9 +285,9 @@ class Windows:
         open_still = NEVER_CLOSES.new_from_index(0, held + arrivals.height)
         if not arrivals.height:
             return open_still, open_still.clear(), marks
-        line = Timeline.of(arrivals["feed"], arrivals["ts"].to_physical(), marks)
+        line = Timeline.of(arrivals["feed"], micros(arrivals["ts"]), marks)
         levels = dict(zip(line.feeds, line.watermarks(), strict=True))
-        marks = {**marks, **{feed: attrs.evolve(marks[feed], watermark_us=level) for feed, level in levels.items()}}
+        marks = {**marks, **{feed: marks[feed].risen(level) for feed, level in levels.items()}}
         window = pl.concat([self.ticks["window"], arrivals["window"]])
         reached = line.reaches(pl.concat([self.ticks["feed"], arrivals["feed"]]), self.end_us(window))
         if (reached == NEVER).all():
@@ -270,7 +304,11 @@ class Windows:
         due = ticks["closes"] < NEVER
         if silent:
             due |= ticks["feed"].is_in(list(silent))
-        return due | self._pressed(ticks.select("offset", "partition"), due, positions)
+        held = _least_offsets(ticks)
+        lag = max((positions.get(partition, 0) - offset for partition, offset in held.items()), default=0)
+        if lag <= self.limits.lag and ticks.height - int(due.sum()) <= self.limits.ticks:
+            return due
+        return due | self._pressed(ticks, due, positions)
 
     def _pressed(self, ticks: pl.DataFrame, due: pl.Series, positions: Mapping[int, int]) -> pl.Series:
         position = ticks["partition"].replace_strict(dict(positions), default=0, return_dtype=pl.Int64)
@@ -285,15 +323,17 @@ class Windows:
             windows = attrs.evolve(self, ticks=ticks, marks=marks)
             return Taken(windows, ticks.clear(), late, Seals.empty(), NO_SEALS)
         end = self.end_us(ticks["window"]).cast(INSTANT)
-        rising = ticks.select("tenant_id", "instrument_id", "partition", "series", sealed_until=end).filter(due)
-        risen = rising.group_by("series").agg(
-            pl.col("tenant_id", "instrument_id", "partition").first(), pl.col("sealed_until").max()
+        rising = ticks[["tenant_id", "instrument_id", "partition", "series"]].hstack([end.alias("sealed_until")])
+        risen = (
+            rising.filter(due)
+            .group_by("series")
+            .agg(pl.col("tenant_id", "instrument_id", "partition").first(), pl.col("sealed_until").max())
         )
-        before = risen.select("series", self.seals.until(risen["series"]))
-        seals = self.seals.raised(risen["series"], risen["sealed_until"].to_physical())
-        closed = end.to_physical() <= seals.until(ticks["series"])
+        before = pl.DataFrame([risen["series"], self.seals.until(risen["series"])])
+        seals = self.seals.raised(risen["series"], micros(risen["sealed_until"]))
+        closed = micros(end) <= seals.until(ticks["series"])
         windows = attrs.evolve(self, ticks=ticks.filter(~closed), marks=marks, seals=seals)
-        return Taken(windows, ticks.filter(closed), late, Seals(risen.select(Seals.schema.keys())), before)
+        return Taken(windows, ticks.filter(closed), late, Seals(risen[list(Seals.schema)]), before)
 
 
 def arrived(ticks: pl.DataFrame, partition: pl.Series, offset: pl.Series, base: Interval) -> pl.DataFrame:
@@ -309,17 +349,27 @@ def arrived(ticks: pl.DataFrame, partition: pl.Series, offset: pl.Series, base: 
     Returns:
         SCHEMA and the feed's scope (data_type, market_run), without ticks beyond their feed's horizon.
     """
-    rows = ticks.select(*TICK_COLUMNS, "data_type", "market_run").with_columns(partition, offset, *digests(ticks))
-    rows = rows.filter((ticks["quality_flags"] & int(Flag.TS_FUTURE)) == 0)
-    start = rows["ts"].to_physical() // (base.minutes * MINUTE_US) * (base.minutes * MINUTE_US)
-    feed = feed_code(rows["partition"], rows["tenant_id"], rows["source_id"])
-    return rows.with_columns(feed, period_code(rows["series"], start).alias("window"), fresh=pl.lit(value=True))
+    us = micros(ticks["ts"])
+    window = period_code(ticks["series"], us - us % (base.minutes * MINUTE_US)).alias("window")
+    feed = feed_code(partition, ticks["tenant_id"], ticks["source_id"])
+    fresh = FRESH.new_from_index(0, ticks.height)
+    here = [partition.alias("partition"), offset.alias("offset"), *digests(ticks), feed, window, fresh]
+    rows = ticks[[*TICK_COLUMNS, "data_type", "market_run"]].hstack(here)
+    beyond = (ticks["quality_flags"] & int(Flag.TS_FUTURE)) != 0
+    return rows.filter(~beyond) if beyond.any() else rows
+
+
+def _least_offsets(ticks: pl.DataFrame) -> Mapping[int, int]:
+    """The first offset of any of these ticks, by partition."""
+    if not ticks.height:
+        return {}
+    partition, offset = ticks["partition"], ticks["offset"]
+    if partition.min() == partition.max():
+        return {partition[0]: cast("int", offset.min())}
+    return dict(ticks[["partition", "offset"]].group_by("partition").agg(pl.col("offset").min()).iter_rows())
 
 
 def digests(ticks: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:
     """The `key`, `content` and `source_hash` of ticks, UInt64."""
-    return (
-        key_digests(ticks).alias("key"),
-        content_digests(ticks).alias("content"),
-        source_hashes(ticks["source_id"]).alias("source_hash"),
-    )
+    sources = source_hashes(ticks["source_id"])
+    return key_digests(ticks, sources).alias("key"), content_digests(ticks).alias("content"), sources

@@ -1,11 +1,13 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
 
+from domain.batch import INSTANT
 from domain.gold.interval import Interval
 from domain.gold.window import arrived
-from domain.reprocessing import RecomputeRequest, RecomputeRequests, base_windows, requests_for
+from domain.identity import SERIES
+from domain.reprocessing import RecomputeRequest, RecomputeRequests, Waiting, base_windows, requests_for
 from domain.silver.tick import Tick, TickBatch
 from tests.builders import at, tick
 
@@ -36,7 +38,10 @@ def request(
 
 
 def windows(*requests: RecomputeRequest, base: str = "5m") -> list[tuple[str, datetime, datetime, str]]:
-    return base_windows(RecomputeRequests.of(requests).frame, Interval.parse(base)).rows()
+    placed = RecomputeRequests.of(requests).frame.with_columns(
+        partition=pl.lit(0, dtype=pl.Int32), offset=pl.int_range(pl.len())
+    )
+    return base_windows(placed, Interval.parse(base)).drop("partition", "offset").rows()
 
 
 def test_late_ticks_ask_once_for_each_window_and_say_which_of_them_did() -> None:
@@ -62,6 +67,35 @@ def test_a_window_that_any_tick_corrects_is_a_correction() -> None:
 
 def test_no_late_ticks_ask_for_nothing() -> None:
     assert requests_for(late(), pl.Series([], dtype=pl.Boolean), BASE) == RecomputeRequests.empty()
+
+
+def waiting(*rows: tuple[str, str, int]) -> pl.DataFrame:
+    """Windows of an instrument, by its name, their start and the offset of the request."""
+    columns = [
+        pl.Series("series", [f"default|{name}" for name, _, _ in rows], dtype=SERIES),
+        pl.Series("start", [at(start) for _, start, _ in rows], dtype=INSTANT),
+        pl.Series("end", [at(start) + timedelta(minutes=5) for _, start, _ in rows], dtype=INSTANT),
+        pl.Series("cause", ["late"] * len(rows)),
+        pl.Series("partition", [2] * len(rows), dtype=pl.Int32),
+        pl.Series("offset", [offset for _, _, offset in rows], dtype=pl.Int64),
+    ]
+    return pl.DataFrame(columns)
+
+
+def test_windows_wait_once_and_are_served_in_the_order_they_came() -> None:
+    first = Waiting().joined_by(waiting(("A", "10:00", 3), ("B", "10:00", 4)))
+    queue = first.joined_by(waiting(("A", "10:00", 9), ("A", "10:05", 10)))
+    assert len(queue) == 3
+    served, rest = queue.served(2)
+    assert served["offset"].to_list() == [3, 4]
+    assert rest.windows["offset"].to_list() == [10]
+
+
+def test_the_floor_is_the_first_offset_that_waits() -> None:
+    queue = Waiting().joined_by(waiting(("A", "10:05", 7), ("A", "10:00", 8)))
+    assert queue.floors({1: 5, 2: 20}) == {1: 5, 2: 7}
+    assert queue.without([1]).floors({2: 20}) == {2: 7}
+    assert queue.without([2]).floors({2: 20}) == {2: 20}
 
 
 def test_windows_asked_for_again_are_computed_once() -> None:

@@ -39,8 +39,8 @@ def settled(
 ) -> tuple[BarBatch, list[str]]:
     """These bars beside what is stored, and how each stands to it."""
     decided = bars.with_columns(closed=pl.lit(closed), cause=pl.lit(cause.value))
-    rows, change = settle(decided, interval, stored or BarBatch.empty())
-    return rows, change.to_list()
+    found = settle(decided, interval, stored or BarBatch.empty())
+    return found.rows, found.change.to_list()
 
 
 def bars_over(ticks: Iterable[Tick], interval: str = "5m") -> BarBatch:

@@ -266,8 +266,8 @@ def test_finality_outweighs_no_version() -> None:
 
 
 def test_a_plain_revision() -> None:
-    states = pl.DataFrame({"weight": [5, 5, 5], "state": [*State]}, schema={"weight": pl.UInt128, "state": pl.String})
-    assert states.select(revision(pl.col("weight"), pl.col("state"))).to_series().to_list() == [1280, 1281, 1281]
+    weight, settled = pl.Series([5, 5], dtype=pl.UInt128), pl.Series([False, True])
+    assert revision(weight, settled).to_list() == [1280, 1281]
 
 
 ONE = [tick("10:01", "1", version=10)]

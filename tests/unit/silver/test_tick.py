@@ -23,10 +23,11 @@ def text(value: str) -> int:
 
 def digest(*numbers: int | None) -> int:
     found = 0xCBF29CE484222325
-    for number in numbers:
-        found = ((found ^ (NULL if number is None else number % WORD)) * 0xFF51AFD7ED558CCD) % WORD
-        found ^= found // 2**32
-    return found
+    for place, number in enumerate(numbers):
+        found += (NULL if number is None else number) * ((0x9E3779B97F4A7C15 * (2 * place + 3)) % WORD | 1)
+    found %= WORD
+    found = (found ^ found // 2**32) * 0xFF51AFD7ED558CCD % WORD
+    return found ^ found // 2**32
 
 
 def units(value: Decimal | None) -> int | None:

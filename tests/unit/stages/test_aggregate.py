@@ -11,8 +11,10 @@ import pytest
 from application import topics
 from application.ports.errors import NewerLogic
 from application.ports.event_log import TopicPartition
+from application.stages.aggregate import AggregateBars
 from domain.batch import INSTANT
 from domain.gold.bar import LOGIC_EPOCH
+from domain.gold.lateness import Adaptation
 from domain.gold.window import Limits
 from domain.identity import SERIES
 from domain.reprocessing import RecomputeRequest, RecomputeRequests
@@ -205,6 +207,56 @@ def test_a_feed_that_falls_silent_closes_its_windows(aggregation: Aggregation) -
     }
 
 
+LATE = [tick(f"08:{minute}", str(minute)) for minute in (45, 46, 47)]
+"""More than two hours behind 11:00, where an unknown feed is allowed two."""
+ADAPTIVE = attrs.evolve(QUICK, lateness_s={}, adaptation=Adaptation(after=3))
+
+
+def allowed_s(aggregation: Aggregation) -> list[float]:
+    """What the feeds are allowed to be late, in seconds."""
+    stage = aggregation.loop.stage
+    assert isinstance(stage, AggregateBars)
+    return [mark.lateness_us / 1_000_000 for mark in stage.marks.values()]
+
+
+def test_a_feed_that_is_often_late_is_allowed_to_be() -> None:
+    aggregation = Aggregation(patience=ADAPTIVE)
+    aggregation.take(tick("11:00"))
+    assert allowed_s(aggregation) == [7200]
+    aggregation.take(*LATE)
+    assert allowed_s(aggregation) == [10_800]
+
+
+def test_what_is_stated_again_was_not_late() -> None:
+    aggregation = Aggregation(patience=ADAPTIVE)
+    aggregation.take(*LATE)
+    aggregation.take(tick("11:00"))
+    aggregation.take(*[again(fact) for fact in LATE])
+    assert allowed_s(aggregation) == [7200]
+
+
+def test_a_batch_that_spans_hours_is_not_hours_late() -> None:
+    aggregation = Aggregation(patience=ADAPTIVE)
+    aggregation.take(tick("08:00"))
+    aggregation.take(tick("09:00"), tick("10:00"), tick("11:00"))
+    assert allowed_s(aggregation) == [3600]
+
+
+def test_lateness_that_is_set_stays_as_it_is() -> None:
+    aggregation = Aggregation(patience=attrs.evolve(ADAPTIVE, lateness_s={"trades": 600}))
+    aggregation.take(tick("11:00"))
+    aggregation.take(*LATE)
+    assert allowed_s(aggregation) == [600]
+
+
+def test_content_does_not_depend_on_lateness() -> None:
+    aggregation = Aggregation(patience=ADAPTIVE)
+    facts = [tick("11:00"), *LATE, tick("13:00"), tick("08:44", "1")]
+    for fact in facts:
+        aggregation.take(fact)
+    assert read(aggregation.ended().final()) == bars_of(facts, "5m")
+
+
 def test_the_end_of_an_input_leaves_open_windows_provisional() -> None:
     aggregation = Aggregation(patience=attrs.evolve(QUICK, provisional_every_s=60.0))
     aggregation.take(FIRST)
@@ -318,6 +370,83 @@ def test_a_backfill_uses_the_same_door(aggregation: Aggregation) -> None:
     assert states(aggregation)[:2] == [(at("10:00"), "revised", "backfill"), (at("10:05"), "revised", "backfill")]
     assert states(aggregation, "1h")[0] == (at("10:00"), "revised", "backfill")
     assert aggregation.committed(topics.RECOMPUTE).values()
+
+
+def asked_for_two_windows() -> Aggregation:
+    """One of them is served a turn, and the first turn is over."""
+    aggregation = Aggregation(patience=attrs.evolve(QUICK, recomputed_at_once=1))
+    aggregation.take(FIRST, SECOND, CLOSING, tick("11:30"), tick("11:50"))
+    aggregation.silver.upsert(TickBatch.of([tick("10:02", "9"), tick("10:07", "1")]))
+    aggregation.ask(request("10:00", "15m"))
+    aggregation.turn()
+    return aggregation
+
+
+def remembered(aggregation: Aggregation, interval: str = "5m") -> list[tuple[datetime, str, str, str]]:
+    """What bars were: start, close, state and reason, in the order of their revisions."""
+    rows = aggregation.revisions.final().filter(interval=interval).sort("interval_start", "revision")
+    return [
+        (start, f"{close:.2f}", state, reason)
+        for start, close, state, reason in rows.select("interval_start", "close_price", "state", "reason").rows()
+    ]
+
+
+def test_every_content_a_bar_has_had_is_remembered(aggregation: Aggregation) -> None:
+    aggregation.take(FIRST)
+    aggregation.take(tick("10:02", "4"))
+    aggregation.take(CLOSING)
+    aggregation.take(tick("10:03", "5"))
+    ten = at("10:00")
+    assert [row for row in remembered(aggregation) if row[0] == ten] == [
+        (ten, "3.30", "provisional", "live"),
+        (ten, "4.00", "provisional", "live"),
+        (ten, "5.00", "revised", "late"),
+    ]
+
+
+def test_a_bar_that_only_settles_or_is_stated_again_is_not_remembered_twice(aggregation: Aggregation) -> None:
+    aggregation.take(FIRST)
+    aggregation.take(CLOSING)
+    aggregation.take(again(FIRST))
+    assert len([row for row in remembered(aggregation) if row[0] == at("10:00")]) == 1
+
+
+def test_a_bar_is_known_since_the_last_of_its_ticks_was(aggregation: Aggregation) -> None:
+    facts = [FIRST, tick("10:02"), again(SECOND), CLOSING]
+    aggregation.take(*facts)
+    latest = {name: aggregation.final(name)["known_at"].max() for name in aggregation.names}
+    assert aggregation.column("known_at")[0] == max(FIRST.ingested_at, facts[1].ingested_at)
+    assert latest["1h"] == latest["1d"] == again(SECOND).ingested_at
+
+
+def test_of_many_requests_some_are_served_a_turn_and_the_floor_waits_for_the_others() -> None:
+    aggregation = asked_for_two_windows()
+    assert [state for _, state, _ in states(aggregation)[:2]] == ["revised", "final"]
+    assert set(aggregation.committed(topics.RECOMPUTE).values()) <= {0}
+    aggregation.drain()
+    assert [state for _, state, _ in states(aggregation)[:2]] == ["revised", "revised"]
+    assert 1 in aggregation.committed(topics.RECOMPUTE).values()
+
+
+def test_live_ticks_need_not_wait_for_requests() -> None:
+    aggregation = asked_for_two_windows()
+    aggregation.arrive(tick("13:00", "5"))
+    aggregation.turn()
+    assert at("11:50") in aggregation.column("interval_start")
+
+
+def test_a_restart_serves_the_requests_that_were_waiting() -> None:
+    aggregation = asked_for_two_windows()
+    aggregation.restart()
+    aggregation.drain()
+    assert [state for _, state, _ in states(aggregation)[:2]] == ["revised", "revised"]
+
+
+def test_requests_of_a_revoked_partition_are_left_to_its_next_owner() -> None:
+    aggregation = asked_for_two_windows()
+    aggregation.loop.stage.revoked([TopicPartition(topics.RECOMPUTE, number) for number in range(6)])
+    aggregation.turn()
+    assert [state for _, state, _ in states(aggregation)[:2]] == ["revised", "final"]
 
 
 def test_a_request_for_a_window_that_is_still_open_or_has_no_ticks_changes_nothing(aggregation: Aggregation) -> None:

@@ -47,7 +47,7 @@ DEAD = (
             EnrichedTicks.of([enriched_tick()]),
             f"{SILVER} commodity region product_tier taxonomy tags metadata_version row_version",
         ),
-        (Bar, BarBatch.of([bar()]), BARS),
+        (Bar, BarBatch.of([bar()]), f"{BARS} known_at"),
         (LatestPrice, LatestPrices.of([latest_price()]), LATEST),
         (DeadLetter, DeadLetters.of([dead_letter()]), DEAD),
         (Seal, Seals.empty(), "tenant_id instrument_id partition sealed_until"),
