@@ -16,12 +16,33 @@ from application import topics
 from application.outcome import Announce, Outcome, Store
 from application.ports.clock import Clock
 from application.ports.event_log import Polled, TopicPartition
+from application.ports.ledger_table import LedgerTable
 from application.ports.meter import Meter
 from application.ports.policies import Policies
 from application.ports.raw_decoder import RawDecoder
 from domain.bronze.dead_letter import MessageOutcomes
-from domain.bronze.message_outcome import ACCEPTED, DEAD_LETTER, FILTERED, dead_letters, message_outcomes
-from domain.bronze.raw_event import RawPrices, Refusals
+from domain.bronze.ledger import (
+    FIGURES,
+    KEY,
+    Ledger,
+    beside,
+    come_again,
+    continued,
+    imbalance,
+    messages_of,
+    not_counted_yet,
+    row_imbalance,
+    tallied,
+)
+from domain.bronze.message_outcome import (
+    ACCEPTED,
+    DEAD_LETTER,
+    FILTERED,
+    dead_letters,
+    message_outcomes,
+    per_message,
+)
+from domain.bronze.raw_event import Decoded, RawEvents, RawPrices, Refusals
 from domain.silver.cleaning import clean
 from domain.silver.duplicates import Winners, compared
 from domain.silver.tick import TickBatch, content_digests, key_digests
@@ -29,6 +50,9 @@ from domain.silver.tick import TickBatch, content_digests, key_digests
 NAME = "normalization"
 TICKS = "silver_ticks"
 OUTCOMES = "outcomes"
+LEDGER = "ledger"
+MOST_HOURS = 50_000
+"""Rows of the ledger that are remembered; beyond it they are read back again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +87,23 @@ class _Statements:
     """Columns `repeat` and `correction`."""
 
 
+@attrs.frozen
+class _Booked:
+    """What a batch adds to the ledger."""
+
+    rows: Ledger
+    """As they are with it."""
+    fresh: pl.DataFrame
+    """The messages it adds, by partition and hour."""
+
+    def imbalances(self) -> tuple[int, int]:
+        """Messages and rows of this batch that are lost, or counted twice; 0 and 0 where all is well."""
+        sums = self.fresh.select(FIGURES).sum()
+        messages = imbalance(sums["messages"], sums["accepted"], sums["filtered"], sums["dead_letter"])
+        rows = row_imbalance(sums["rows"], sums["ticks"], sums["rejected_rows"])
+        return abs(messages.item()), abs(rows.item())
+
+
 @attrs.define
 class NormalizeTicks:
     """
@@ -78,6 +119,8 @@ class NormalizeTicks:
     service_version: str = "0.1.0"
     record_outcomes: bool = False
     """Whether to store what became of each message in the table `outcomes`."""
+    ledger: LedgerTable | None = None
+    """Where the conservation ledger is kept; without it none is."""
     remembered: int = 1_000_000
     """Keys of recently announced ticks to remember."""
     counts: Mapping[str, NormalizationCounts] = attrs.field(init=False, factory=dict)
@@ -85,6 +128,8 @@ class NormalizeTicks:
     name: str = attrs.field(init=False, default=NAME)
     consumes: Sequence[str] = attrs.field(init=False, default=topics.RAW)
     _announced: Winners = attrs.field(init=False)
+    _ledger: Ledger = attrs.field(init=False, factory=Ledger.empty)
+    """Rows as this process stored them, or read them, since its partitions were assigned."""
 
     @_announced.default
     def _nothing_announced(self) -> Winners:
@@ -92,11 +137,11 @@ class NormalizeTicks:
 
     def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:  # noqa: ARG002 Stage names it
         """Forget what was announced: what comes now is announced again, at most once a key."""
-        self._announced = Winners(self.remembered)
+        self._forget()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:  # noqa: ARG002 Stage names it
         """Forget what was announced."""
-        self._announced = Winners(self.remembered)
+        self._forget()
 
     def finish(self) -> Outcome:
         """Nothing is ever open here."""
@@ -114,14 +159,38 @@ class NormalizeTicks:
         tick_events = _tick_events(decoded.prices, refused_rows)
         outcomes = message_outcomes(events, tick_events, refusals, decoded.filtered)
         statements = self._compare(ticks, tick_events)
+        messages = _as_counted(events, outcomes, decoded, tick_events.filter(statements.told["correction"]))
+        tally = tallied(messages)
         fresh = TickBatch(ticks.frame.filter(~statements.announced))
+        booked = self._booked(messages, tally)
         return Outcome(
-            store=(Store(TICKS, fresh), *((Store(OUTCOMES, outcomes),) if self.record_outcomes else ())),
+            store=(
+                Store(TICKS, fresh),
+                *((Store(OUTCOMES, outcomes),) if self.record_outcomes else ()),
+                *((Store(LEDGER, booked.rows),) if len(booked.rows) else ()),
+            ),
             announce=(Announce(topics.NORMALIZED, fresh),),
             refused=dead_letters(events, refusals, NAME, now, self.service_version) if len(refusals) else None,
             commit=polled.next_offsets,
-            kept=partial(self._keep, statements, outcomes, self.clock.monotonic_s() - begun_s),
+            kept=partial(self._keep, statements, tally, booked, self.clock.monotonic_s() - begun_s),
         )
+
+    def _forget(self) -> None:
+        self._announced = Winners(self.remembered)
+        self._ledger = Ledger.empty()
+
+    def _booked(self, messages: pl.DataFrame, tally: pl.DataFrame) -> "_Booked":
+        """What is new to the ledger: messages that come again are in their rows already."""
+        if self.ledger is None:
+            return _Booked(Ledger.empty(), tally.clear())
+        both, held = beside(tally, self._ledger), self._ledger
+        unknown = both.filter(both["messages_before"].is_null())
+        if unknown.height and len(stored := self.ledger.stored(unknown.select(KEY))):
+            held = Ledger.concat([held, stored])
+            both = beside(tally, held)
+        if come_again(both):
+            both = beside(tallied(not_counted_yet(messages, held)), held)
+        return _Booked(continued(both), both)
 
     def _compare(self, ticks: TickBatch, tick_events: pl.Series) -> _Statements:
         keys, contents, versions = key_digests(ticks.frame), content_digests(ticks.frame), ticks.frame["version"]
@@ -131,12 +200,24 @@ class NormalizeTicks:
         arrived = pl.DataFrame({"key": keys, "version": versions, "content": contents, "arrival": tick_events})
         return _Statements(ticks, keys, contents, announced, compared(arrived, known))
 
-    def _keep(self, statements: _Statements, outcomes: MessageOutcomes, took_s: float) -> None:
+    def _keep(self, statements: _Statements, tally: pl.DataFrame, booked: "_Booked", took_s: float) -> None:
         self._announced.remember(statements.keys, statements.ticks.frame["version"], statements.contents)
-        batch = _counts(outcomes, statements)
+        batch = _counts(tally, statements)
         before = {topic: self.counts.get(topic, NormalizationCounts()) for topic in batch}
         self.counts = {**self.counts, **{topic: before[topic] + count for topic, count in batch.items()}}
         self._measure(batch.values(), statements.ticks, took_s)
+        self._remember(booked)
+
+    def _remember(self, booked: "_Booked") -> None:
+        if not len(booked.rows):
+            return
+        known = Ledger.concat([self._ledger, booked.rows]).frame.unique(KEY, keep="last", maintain_order=True)
+        self._ledger = Ledger(known) if known.height <= MOST_HOURS else booked.rows
+        for figure in FIGURES:
+            self.meter.count("ledger_total", int(booked.fresh[figure].sum()), figure=figure)
+        messages, rows = booked.imbalances()
+        self.meter.count("ledger_imbalance_total", messages, of="messages")
+        self.meter.count("ledger_imbalance_total", rows, of="rows")
 
     def _measure(self, batch: Iterable[NormalizationCounts], ticks: TickBatch, took_s: float) -> None:
         total = sum(batch, NormalizationCounts())
@@ -158,12 +239,20 @@ def _tick_events(prices: RawPrices, refused: Refusals) -> pl.Series:
     return rows["event"]
 
 
-def _counts(outcomes: MessageOutcomes, statements: _Statements) -> dict[str, NormalizationCounts]:
-    messages = outcomes.frame.group_by("topic").agg(
-        pl.len().alias("raw"),
-        *((pl.col("outcome") == status).sum().alias(status) for status in (ACCEPTED, FILTERED, DEAD_LETTER)),
-        pl.col("ticks").sum(),
-        pl.col("rejected_rows").sum(),
+def _as_counted(events: RawEvents, outcomes: MessageOutcomes, decoded: Decoded, corrections: pl.Series) -> pl.DataFrame:
+    """The messages as the ledger counts them. Rows are counted where they were read, not where they ended."""
+    refused = decoded.refusals.frame
+    rows = per_message(decoded.prices.frame["event"], len(events))
+    if refused.height:
+        rows = rows + per_message(refused["event"].filter(refused["index"] >= 0), len(events))
+    timestamps = pl.Series(events.timestamps_us, dtype=pl.Int64)
+    return messages_of(outcomes, timestamps, rows, per_message(corrections, len(events)))
+
+
+def _counts(tally: pl.DataFrame, statements: _Statements) -> dict[str, NormalizationCounts]:
+    messages = tally.group_by("topic", maintain_order=True).agg(
+        pl.col("messages").sum().alias("raw"),
+        pl.col("accepted", "filtered", "dead_letter", "ticks", "rejected_rows").sum(),
     )
     told = statements.told.with_columns(topic=statements.ticks.frame["raw_topic"]).group_by("topic").sum()
     rows = messages.join(told, on="topic", how="left").rename({"repeat": "repeats", "correction": "corrections"})

@@ -32,7 +32,7 @@ def message_outcomes(
         One row a message, in the order of `events`. Rows refused count those of messages that were read that far.
     """
     rows = len(events)
-    ticks = _counted(tick_events, rows)
+    ticks = per_message(tick_events, rows)
     refused = refusals.frame.sort("event", "index")
     first = refused.unique("event", keep="first", maintain_order=True)
     reason = pl.Series([""]).new_from_index(0, rows).scatter(first["event"], first["reason"])
@@ -48,13 +48,16 @@ def message_outcomes(
                 "outcome": outcome.scatter(positions, FILTERED) if filtered else outcome,
                 "reason": reason.scatter(positions, codes),
                 "ticks": ticks,
-                "rejected_rows": _counted(refused.filter(pl.col("index") >= 0)["event"], rows),
+                "rejected_rows": per_message(refused.filter(pl.col("index") >= 0)["event"], rows),
             }
         )
     )
 
 
-def _counted(events: pl.Series, rows: int) -> pl.Series:
+def per_message(events: pl.Series, rows: int) -> pl.Series:
+    """How often each of so many messages is named: positions in, one Int32 a message out."""
+    if not len(events):
+        return pl.zeros(rows, dtype=pl.Int32, eager=True)
     counts = events.value_counts(name="rows")
     return pl.zeros(rows, dtype=pl.Int32, eager=True).scatter(counts[events.name], counts["rows"].cast(pl.Int32))
 

@@ -9,6 +9,7 @@ Source: contracts.md §2, order and version; design.md §2 and §4, project.
 """
 
 import struct
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -20,6 +21,7 @@ from domain.batch import INSTANT, PRICE, Batch, column
 from domain.gold.taxonomy import EnrichedTicks
 from domain.identity import SERIES, text_hashes
 from domain.silver.quality import RECORD_FLAGS, Flag
+from domain.silver.tick import TickBatch
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +89,7 @@ def rank_of(ts: pl.Series, source_seq: pl.Series, version: pl.Series, source: pl
     return pl.Series("rank", [packed[at : at + 64] for at in range(0, len(packed), 64)], dtype=pl.String)
 
 
-def latest_of(ticks: EnrichedTicks, made_at: datetime) -> LatestPrices:
+def latest_of(ticks: EnrichedTicks | TickBatch, made_at: datetime) -> LatestPrices:
     """
     The latest of these ticks of each series; series without an eligible tick are left out.
 
@@ -120,6 +122,12 @@ def _last(frame: pl.DataFrame) -> pl.Series:
     tied = frame.select("source_seq", "version", "source_id")[newest]
     order = tied.select(pl.arg_sort_by(tied["source_seq"], tied["version"], text_hashes(tied["source_id"]))).to_series()
     return newest.gather(order).filter(code.gather(order).is_last_distinct())
+
+
+def highest(parts: Sequence[LatestPrices]) -> LatestPrices:
+    """The row of the highest rank of each series. Of equal ranks the first stays."""
+    rows = LatestPrices.concat(parts).frame.sort("rank", descending=True, maintain_order=True)
+    return LatestPrices(rows.unique("series", keep="first", maintain_order=True))
 
 
 def content_digest(prices: LatestPrices) -> pl.Series:
