@@ -12,13 +12,15 @@ from domain.batch import Batch
 B = TypeVar("B", bound=Batch[Any])
 
 
-def rows_within(table: ClickHouseTable[B], windows: pl.DataFrame) -> B:
+def rows_within(table: ClickHouseTable[B], windows: pl.DataFrame, condition: str = "") -> B:
     """
     This will read the rows whose instant lies in one of these windows, at their highest version.
 
     Args:
         table: Where the rows are.
-        windows: Columns `series`, `start`, `end`; half-open, disjoint within a series.
+        windows: Columns `series`, `start`, `end`; half-open, disjoint within a series. Further columns are for the
+            condition.
+        condition: SQL from AND on, about a `row` as it is after replacing and its `window`.
     """
     if not windows.height:
         return table.batch.empty()
@@ -34,13 +36,13 @@ def rows_within(table: ClickHouseTable[B], windows: pl.DataFrame) -> B:
               AND {instant} < fromUnixTimestamp64Micro({{last:Int64}}, 'UTC')
               AND (tenant_id, instrument_id) IN (SELECT tenant_id, instrument_id FROM {KEYS})
         ) AS row
-        ASOF JOIN (SELECT tenant_id, instrument_id, start, end FROM {KEYS}) AS window
+        ASOF JOIN (SELECT * FROM {KEYS}) AS window
           ON row.tenant_id = window.tenant_id AND row.instrument_id = window.instrument_id
          AND row.{instant} >= window.start
-        WHERE row.{instant} < window.end
+        WHERE row.{instant} < window.end {condition}
     """  # noqa: S608 (names of ours)
     span = {"first": first_us(windows["start"]), "last": last_us(windows["end"])}
-    return table.asked(sql, span, keys_of(windows, "start", "end"))
+    return table.asked(sql, span, keys_of(windows, *windows.columns[1:]))
 
 
 def rows_of_keys(table: ClickHouseTable[B], keys: pl.DataFrame) -> B:

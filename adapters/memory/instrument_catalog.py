@@ -42,6 +42,11 @@ class MemoryInstrumentCatalog:
         catalog = catalog_of(said, FILE, regions)
         return cls(attrs.evolve(catalog, aliases=aliases_of(read(folder, "aliases.yaml"))))
 
+    @staticmethod
+    def version() -> int:
+        """Files are read once."""
+        return 0
+
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         """Return the history of each instrument; of one nobody describes, what its market implies."""
         return {key: self.held.history(key) for key in instruments}

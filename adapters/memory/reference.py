@@ -40,6 +40,16 @@ def reference_from(paths: Sequence[Path]) -> Reference:
     return Reference(**together)
 
 
+def reference_in(folder: Path) -> Reference:
+    """
+    This will read a whole folder of reference files as it is shipped: one YAML file of each kind.
+
+    Raises:
+        BadReference: A file is absent or can't be used.
+    """
+    return reference_from([folder / f"{kind}.yaml" for kind in _FROM_YAML])
+
+
 def _read(path: Path) -> Reference:
     kind, ending = path.stem, path.suffix.lower()
     if kind not in _FROM_YAML or ending not in {".yaml", ".yml", ".csv"}:

@@ -3,6 +3,9 @@ What instruments are, kept at hand in Redis: `tenant:{tenant_id}:instrument:{ins
 
 Entries expire after a while that differs from one to the next, so that what was filled together does not fall due
 together. That nobody knows an instrument is kept too, for a shorter while. Redis may be away: then the catalog answers.
+
+An entry says which version of the catalog it is of. Once a process knows of a higher one, older entries count for
+nothing there, and are replaced: so no entry is ever deleted, and one that a slow process fills in late harms nobody.
 """
 
 import json
@@ -58,6 +61,13 @@ class RedisInstrumentCache:
     _asking: "dict[InstrumentKey, Future[History]]" = attrs.field(factory=dict, init=False)
     _answered: dict[InstrumentKey, tuple[float, History]] = attrs.field(factory=dict, init=False)
     _lock: Lock = attrs.field(factory=Lock, init=False)
+    _version: list[int] = attrs.field(factory=lambda: [0], init=False)
+    """The highest version of the catalog this process knows of."""
+
+    def version(self) -> int:
+        """Ask the catalog; entries of an older version count for nothing from now on."""
+        self._version[0] = max(self._version[0], self.catalog.version())
+        return self._version[0]
 
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         """Return the history of each instrument: from Redis, else from the catalog."""
@@ -74,7 +84,7 @@ class RedisInstrumentCache:
                 values = self.redis.pipelined("reading instruments", [("GET", key_of(key)) for key in some])
             except StoreUnavailable:
                 return found
-            histories = {key: _read(value) for key, value in zip(some, values, strict=True)}
+            histories = {key: _read(value, self._version[0]) for key, value in zip(some, values, strict=True)}
             found.update({key: history for key, history in histories.items() if history})
         return found
 
@@ -104,6 +114,8 @@ class RedisInstrumentCache:
 
     def _from_catalog(self, keys: Sequence[InstrumentKey]) -> dict[InstrumentKey, History]:
         try:
+            # Known before it is asked: what it then says is of this version or a later one.
+            version = self._version[0]
             found = dict(self.catalog.lookup(keys))
         except StoreUnavailable:
             remembered = self._remembered(keys)
@@ -111,7 +123,7 @@ class RedisInstrumentCache:
                 raise
             return remembered
         self._remember(found)
-        self._fill(found)
+        self._fill(found, version)
         return found
 
     def _remember(self, found: Mapping[InstrumentKey, History]) -> None:
@@ -131,9 +143,9 @@ class RedisInstrumentCache:
             return None
         return {key: history for key, (_, history) in known.items()}
 
-    def _fill(self, found: Mapping[InstrumentKey, History]) -> None:
+    def _fill(self, found: Mapping[InstrumentKey, History], version: int) -> None:
         commands = [
-            ("SET", key_of(key), _written(history), "PX", round(self._kept_s(history) * 1000))
+            ("SET", key_of(key), _written(history, version), "PX", round(self._kept_s(history) * 1000))
             for key, history in found.items()
         ]
         for begin in range(0, len(commands), KEYS_AT_ONCE):
@@ -148,18 +160,21 @@ class RedisInstrumentCache:
         return self.kept.shortest_s + self.chance() * (self.kept.longest_s - self.kept.shortest_s)
 
 
-def _written(history: History) -> str:
+def _written(history: History, version: int) -> str:
     rows = [{**attrs.asdict(one), "since": one.since.isoformat()} for one in history]
-    return json.dumps(rows, separators=(",", ":"))
+    return json.dumps({"catalog": version, "history": rows}, separators=(",", ":"))
 
 
-def _read(value: object) -> History:
-    """The history of an entry; none where there is none, or it was written otherwise, as by another release."""
+def _read(value: object, version: int) -> History:
+    """The history of an entry; none where there is none, it is older, or was written otherwise, as by another release."""
     if not isinstance(value, bytes):
         return ()
     try:
+        entry = json.loads(value)
+        if entry["catalog"] < version:
+            return ()
         return tuple(
-            Classification(**{**row, "since": datetime.fromisoformat(row["since"])}) for row in json.loads(value)
+            Classification(**{**row, "since": datetime.fromisoformat(row["since"])}) for row in entry["history"]
         )
     except (ValueError, KeyError, TypeError):
         return ()

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import attrs
+import psycopg
 import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -20,6 +22,10 @@ T = TypeVar("T")
 ATTEMPTS = 4
 """Of one transaction that others are in the way of: once, and three times again."""
 FIRST_WAIT_S = 0.02
+GRACE_S = 1.0
+"""For an answer to travel, beyond the time its statement may take."""
+UNHURRIED_S = 3600.0
+"""For a statement of a migration."""
 READING = "dataproc_reading"
 
 
@@ -37,6 +43,11 @@ class Bounds:
     """For one statement."""
     idle_in_transaction_s: float = 30.0
     """Before the database ends a transaction nobody goes on with."""
+
+    @classmethod
+    def answering_within(cls, seconds: float) -> "Bounds":
+        """Bounds under which a database that says nothing for so long counts as away."""
+        return cls(connection_wait_s=seconds, connect_s=seconds, statement_s=seconds)
 
 
 @attrs.frozen
@@ -91,6 +102,15 @@ class Database:
                 time.sleep(FIRST_WAIT_S * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
 
+    @staticmethod
+    def unhurried(connection: Connection) -> None:
+        """Let statements on this connection take as long as they need; it is closed after use."""
+        connection.detach()
+        own = connection.connection.driver_connection
+        if isinstance(own, ImpatientConnection):
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            own.answer_within_s = UNHURRIED_S
+
     @property
     def is_postgresql(self) -> bool:
         """Whether it is PostgreSQL; otherwise SQLite."""
@@ -129,7 +149,7 @@ def _postgresql(url: URL, bounds: Bounds) -> Engine:
         "lock_timeout": round(bounds.statement_s * 1000),
         "idle_in_transaction_session_timeout": round(bounds.idle_in_transaction_s * 1000),
     }
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         pool_size=bounds.connections,
         max_overflow=0,
@@ -144,6 +164,30 @@ def _postgresql(url: URL, bounds: Bounds) -> Engine:
             "tcp_user_timeout": round(2000 * bounds.statement_s),
         },
     )
+    # The database ends a slow statement itself; one that takes the question and never answers is given up here.
+
+    def connect(_dialect: Any, _record: Any, given: Any, named: Any) -> ImpatientConnection:
+        connection = ImpatientConnection.connect(*given, **named)
+        connection.answer_within_s = bounds.statement_s + GRACE_S
+        return connection
+
+    event.listen(engine, "do_connect", connect)
+    return engine
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that is given up, and closed, where the server says nothing for too long."""
+
+    answer_within_s: float = UNHURRIED_S
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for an answer, no longer than allowed. Raises OperationalError."""
+        try:
+            return super().wait(gen, interval, self.answer_within_s if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if timeout is None and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
 
 
 def _sqlite(url: URL, bounds: Bounds) -> Engine:

@@ -16,7 +16,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from application.ports.errors import Denied, Fatal, PortError, SchemaBehind, StoreUnavailable
 
 MIGRATE = "dataproc migrate up"
+LOAD = "dataproc reference load"
 TOLD_CHARACTERS = 400
+DATABASE = "postgres"
+"""What readiness calls the reference database."""
 
 CONFLICTS = frozenset({"40001", "40P01"})
 """Serialization failure, deadlock."""
@@ -57,7 +60,7 @@ def translated(error: SQLAlchemyError, what: str) -> PortError:
         what: What was being done, for the message.
     """
     if isinstance(error, PoolTimeout):
-        return StoreUnavailable(f"{what}: every connection is in use")
+        return StoreUnavailable(f"{what}: every connection is in use", DATABASE)
     told = _told(error)
     state = sqlstate(error)
     if state.startswith(OF_THE_SCHEMA) or _SQLITE_SCHEMA.search(told):
@@ -68,7 +71,7 @@ def translated(error: SQLAlchemyError, what: str) -> PortError:
             "check DATA_PROC_POSTGRES_DSN and the grants in migrations/postgres/roles.sql"
         )
     if _is_transient(error, state, told):
-        return StoreUnavailable(f"{what}: the database can't do it now: {told}")
+        return StoreUnavailable(f"{what}: the database can't do it now: {told}", DATABASE)
     return QueryFailed(f"{what}: the database refuses it: {told}")
 
 

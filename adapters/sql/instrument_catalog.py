@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from adapters.sql import schema
 from adapters.sql.database import Database, among
 from adapters.sql.reference_rows import WHOLE_ID, Row, entries_of, markets_of, patterns_of
+from adapters.sql.reference_store import last_load, metadata_floor
 from domain.gold.catalog import EVERY_TENANT, Aliases, Catalog, names_of
 from domain.gold.instrument_name import InstrumentName
 from domain.gold.taxonomy import FOREVER, History, InstrumentKey
@@ -20,6 +21,10 @@ class SqlInstrumentCatalog:
     """Reference data held in PostgreSQL or SQLite."""
 
     database: Database
+
+    def version(self) -> int:
+        """Return the number of the last load."""
+        return self.database.reading("reading which load was the last", last_load)
 
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         """Return the history of each instrument; of one nobody describes, what its market implies."""
@@ -34,7 +39,12 @@ def _looked_up(connection: Connection, instruments: Sequence[InstrumentKey]) -> 
     real = {InstrumentName.of(aliases[key.tenant_id].real(key.instrument_id)) for key in instruments}
     rows = _described(connection, tenants, {spelled for name in real for spelled in names_of(name)})
     markets = connection.execute(sa.select(schema.markets)).mappings().all()
-    catalog = Catalog(entries=entries_of(rows), patterns=patterns_of(rows), markets=markets_of(markets))
+    catalog = Catalog(
+        entries=entries_of(rows),
+        patterns=patterns_of(rows),
+        markets=markets_of(markets),
+        floor=metadata_floor(connection),
+    )
     by_tenant = {tenant: attrs.evolve(catalog, aliases=aliases[tenant]) for tenant in tenants}
     return {key: by_tenant[key.tenant_id].history(key) for key in instruments}
 

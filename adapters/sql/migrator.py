@@ -81,9 +81,9 @@ class SqlMigrator:
 
     def _upgraded(self, connection: Connection) -> list[str]:
         if self.database.is_postgresql:
+            self.database.unhurried(connection)
             # Text, not a parameter: SET takes none.
-            for setting in (f"lock_timeout = '{LOCK_WAIT_S}s'", "statement_timeout = 0"):
-                connection.execute(sa.text(f"SET LOCAL {setting}"))
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'"))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         pending = self._status(_current(connection)).pending
         if pending:

@@ -1,6 +1,6 @@
 """Reference data in the database, as a whole: what is held, and changes to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import sqlalchemy as sa
@@ -21,28 +21,38 @@ class SqlReferenceStore:
 
     database: Database
 
+    def loads(self) -> int:
+        """Return how often anything was loaded."""
+        return self.database.reading("reading which load was the last", last_load)
+
     def held(self) -> Reference:
         """Return everything that is loaded."""
         return self.database.reading("reading the reference data", _held)
 
-    def write(self, changes: Sequence[Change], load: int) -> None:
+    def write(self, changes: Sequence[Change], load: int, floor: int) -> None:
         """Make these changes, all or none, unless something was loaded since."""
-        self.database.changing("loading reference data", lambda connection: _write(connection, changes, load))
+        self.database.changing("loading reference data", lambda connection: _write(connection, changes, load, floor))
 
 
 def _held(connection: Connection) -> Reference:
     parts = {
         name: part.units(connection.execute(sa.select(part.table)).mappings().all()) for name, part in PARTS.items()
     }
-    return Reference(**parts, load=_last_load(connection))
+    return Reference(**parts, load=last_load(connection), floor=metadata_floor(connection))
 
 
-def _last_load(connection: Connection) -> int:
+def last_load(connection: Connection) -> int:
+    """The number of the last load; 0 where nothing was ever loaded."""
     return connection.execute(sa.select(sa.func.max(schema.reference_loads.c.load))).scalar() or 0
 
 
-def _write(connection: Connection, changes: Sequence[Change], load: int) -> None:
-    _claim(connection, load, len(changes))
+def metadata_floor(connection: Connection) -> int:
+    """The least version of what is known of any instrument."""
+    return connection.execute(sa.select(sa.func.max(schema.reference_loads.c.metadata_floor))).scalar() or 0
+
+
+def _write(connection: Connection, changes: Sequence[Change], load: int, floor: int) -> None:
+    _claim(connection, load, {"changes": len(changes), "metadata_floor": floor})
     for name, part in PARTS.items():
         units = [change for change in changes if change.part == name]
         replaced = [part.where(change.key) for change in units if change.before is not None]
@@ -60,14 +70,14 @@ def _write(connection: Connection, changes: Sequence[Change], load: int) -> None
             connection.execute(sa.insert(part.table), rows[begin : begin + ROWS_AT_ONCE])
 
 
-def _claim(connection: Connection, load: int, changes: int) -> None:
+def _claim(connection: Connection, load: int, about: Mapping[str, int]) -> None:
     """Number this load. Of two that follow the same one, the second finds its number taken."""
     stale = StaleReference(
         "somebody loaded reference data meanwhile; run the command again and look at the changes anew"
     )
-    if _last_load(connection) != load:
+    if last_load(connection) != load:
         raise stale
     try:
-        connection.execute(sa.insert(schema.reference_loads).values(load=load + 1, changes=changes))
+        connection.execute(sa.insert(schema.reference_loads).values(load=load + 1, **about))
     except IntegrityError as error:
         raise stale from error

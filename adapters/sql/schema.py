@@ -224,5 +224,6 @@ reference_loads = sa.Table(
         sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"),
         server_default=sa.func.current_timestamp(),
     ),
+    sa.Column("metadata_floor", sa.BigInteger, nullable=False, server_default="0"),
     sa.PrimaryKeyConstraint("load"),
 )

@@ -14,6 +14,14 @@ class InstrumentCatalog(Protocol):
     Its contract suite is tests/contract/test_instrument_catalog.py.
     """
 
+    def version(self) -> int:
+        """
+        Return a number that rises whenever anything was loaded on which answers may depend; 0 where nothing changes.
+
+        Raises:
+            StoreUnavailable: It is not known now; what was looked up before counts meanwhile.
+        """
+
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         """
         Return the history of each of these instruments; every one asked for is answered.

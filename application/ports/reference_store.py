@@ -50,9 +50,11 @@ class Reference:
     """By market, data type and run."""
     load: int = attrs.field(default=0, eq=False)
     """How often a store was loaded when it held this."""
+    floor: int = attrs.field(default=0, eq=False)
+    """The least version of what is known of any instrument, also of those nobody describes."""
 
 
-PARTS = tuple(field.name for field in attrs.fields(Reference) if field.name != "load")
+PARTS = tuple(field.name for field in attrs.fields(Reference) if field.name not in {"load", "floor"})
 """The parts of reference data, in the order in which they are written."""
 
 
@@ -69,16 +71,20 @@ class Change:
 class ReferenceStore(Protocol):
     """Where reference data lives that an operator may change without a release."""
 
+    def loads(self) -> int:
+        """Return how often anything was loaded; 0 where nothing ever was. Raises StoreUnavailable."""
+
     def held(self) -> Reference:
         """Return everything that is loaded. Raises StoreUnavailable."""
 
-    def write(self, changes: Sequence[Change], load: int) -> None:
+    def write(self, changes: Sequence[Change], load: int, floor: int) -> None:
         """
         Make these changes, all or none.
 
         Args:
             changes: At most one for each unit.
             load: The `load` of what was held when they were worked out.
+            floor: The `floor` from now on; never lower than before.
 
         Raises:
             StaleReference: Something was loaded since; nothing is changed.

@@ -3,8 +3,14 @@ Enrichment: each tick learns what its instrument is, and whether its price is or
 
 Per batch the instruments not met before are looked up at once; what was found is kept as step functions of time
 (domain.gold.taxonomy), so that a batch of known instruments costs a few column operations and no lookup.
+
+Every few seconds the catalog is asked for its version. Once it rises, all that was looked up is forgotten, and beside
+its work the stage enriches again what is stored and behind the catalog (application.reenrichment), stored and not
+announced. It does so once more a cache lifetime later, for rows that another process stored meanwhile out of what it
+still remembered, until nothing is behind. Of several processes the one that has partition 0 does it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -13,10 +19,12 @@ import polars as pl
 from application import topics
 from application.outcome import Announce, Outcome, Store
 from application.ports.clock import Clock
+from application.ports.errors import Retryable
 from application.ports.event_log import Polled, TopicPartition
 from application.ports.instrument_catalog import InstrumentCatalog
 from application.ports.meter import Meter
 from application.ports.price_limits import PriceLimitPolicies
+from application.reenrichment import Reenrichment
 from domain.gold.taxonomy import EnrichedTicks, InstrumentKey, Steps, enriched, steps_of
 from domain.silver.quality import Flag
 from domain.silver.tick import TickBatch
@@ -31,33 +39,64 @@ class EnrichTicks:
 
     An instrument nobody has described is flagged MISSING_METADATA and kept. What was looked up is remembered for
     `remembered_s` seconds, and for about `remembered_instruments` instruments; beyond either it is looked up anew.
+    A catalog that can't be asked for its version, or about stored ticks, is asked again later: only a lookup for a new
+    tick waits for it.
     """
 
     catalog: InstrumentCatalog
     policies: PriceLimitPolicies
+    again: Reenrichment
     clock: Clock
     meter: Meter
     remembered_s: float = 300
     remembered_instruments: int = 200_000
+    noticed_s: float = 5
+    """How often the catalog is asked whether anything was loaded."""
+    pause_s: float = 60
+    """After which one that could not answer that is asked again."""
     name: str = "enrichment"
     consumes: Sequence[str] = (topics.NORMALIZED,)
     _steps: Steps = attrs.field(factory=Steps, init=False)
     _since_s: float = attrs.field(default=0.0, init=False)
     _hits: int = attrs.field(default=0, init=False)
     _misses: int = attrs.field(default=0, init=False)
+    _version: int = attrs.field(default=0, init=False)
+    """Of the catalog, as last told."""
+    _ask_at_s: float = attrs.field(default=-math.inf, init=False)
+    """When it is asked the next time."""
+    _is_sweeper: bool = attrs.field(default=False, init=False)
+    """Whether it is for this process to enrich again what is stored."""
+    _sweeps_begun: int = attrs.field(default=0, init=False)
+    """Since the catalog's version rose."""
+    _due_s: float = attrs.field(default=math.inf, init=False)
+    """When the next one begins."""
+    _resume_s: float = attrs.field(default=-math.inf, init=False)
+    """When one that had to pause goes on."""
 
     def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
-        """Take over partitions; reference data belongs to none of them."""
+        """Take over partitions; reference data belongs to none of them, and stored ticks to the first."""
+        if any(where.partition == 0 for where in committed):
+            self._is_sweeper = True
+            self._begin_sweeps()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Let partitions go; reference data belongs to none of them."""
+        """Let partitions go."""
+        if any(where.partition == 0 for where in partitions):
+            self._is_sweeper, self._due_s = False, math.inf
+            self.again.stop()
 
     def finish(self) -> Outcome:
         """Nothing is ever open here."""
         return Outcome()
 
     def run(self, polled: Polled) -> Outcome:
-        """Enrich these ticks, each on its own."""
+        """Enrich these ticks, each on its own; and where the catalog has changed, some of those stored before."""
+        self._notice()
+        outcome = self._enriched(polled)
+        rows = self._stored_ones()
+        return outcome if rows is None else self._beside(outcome, rows)
+
+    def _enriched(self, polled: Polled) -> Outcome:
         if not polled.records:
             return Outcome(commit=polled.next_offsets)
         ticks = TickBatch.concat([TickBatch(records.facts.frame) for records in polled.records])
@@ -68,6 +107,62 @@ class EnrichTicks:
             commit=polled.next_offsets,
             kept=lambda: self._count(rows),
         )
+
+    def _notice(self) -> None:
+        """Ask now and then whether anything was loaded; then forget what was looked up."""
+        now_s = self.clock.monotonic_s()
+        if now_s < self._ask_at_s:
+            return
+        try:
+            version = self.catalog.version()
+        except Retryable:
+            self._ask_at_s = now_s + self.pause_s
+            return
+        self._ask_at_s = now_s + self.noticed_s
+        if version != self._version:
+            self._version, self._steps = version, Steps()
+            self._begin_sweeps()
+
+    def _begin_sweeps(self) -> None:
+        """Go through what is stored now, and once more a cache lifetime later."""
+        if self._is_sweeper and self._version:
+            self.again.stop()
+            self._sweeps_begun, self._due_s = 0, self.clock.monotonic_s()
+
+    def _stored_ones(self) -> EnrichedTicks | None:
+        """The next stored ticks, enriched again; None where nothing is left to do, or it can't be done now."""
+        now_s = self.clock.monotonic_s()
+        if now_s < self._resume_s:
+            return None
+        try:
+            if now_s >= self._due_s and not self.again.running:
+                self._sweep(now_s)
+            self.again.plan()
+            return self.again.batch() if self.again.running else None
+        except Retryable:
+            # Ticks that come must not wait for those that are there already.
+            self._resume_s = now_s + self.pause_s
+            return None
+
+    def _sweep(self, now_s: float) -> None:
+        """Begin to go through what is stored, unless the time before found nothing any more."""
+        if self._sweeps_begun > 1 and not self.again.found:
+            self._due_s = math.inf
+            return
+        self.again.begin()
+        self._sweeps_begun += 1
+        self._due_s = now_s + self.remembered_s
+
+    def _beside(self, outcome: Outcome, rows: EnrichedTicks) -> Outcome:
+        """The outcome, with these rows stored beside it."""
+
+        def kept() -> None:
+            outcome.kept()
+            self.again.advance()
+            self.meter.count("enrichment_reenriched_total", len(rows))
+
+        stored = (Store(TABLE, rows),) if len(rows) else ()
+        return attrs.evolve(outcome, store=(*outcome.store, *stored), more=True, kept=kept)
 
     def _knowing(self, ticks: TickBatch) -> Steps:
         """Return steps of at least the instruments of these ticks, looking up those that are not remembered."""

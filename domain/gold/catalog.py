@@ -102,6 +102,8 @@ class Catalog:
     """By tenant and expression."""
     markets: Mapping[str, MarketRegion] = attrs.field(factory=dict)
     aliases: Aliases = Aliases()
+    floor: int = 0
+    """Least metadata_version of any answer, also of what nobody describes: it rises when something is taken back."""
     _by_tenant: Mapping[str, Sequence[Pattern]] = attrs.field(init=False, repr=False, eq=False)
 
     @_by_tenant.default
@@ -113,6 +115,12 @@ class Catalog:
 
     def history(self, key: InstrumentKey) -> History:
         """What an instrument was at any instant; where nobody describes it, what its market implies."""
+        return tuple(
+            attrs.evolve(one, metadata_version=self.floor) if one.metadata_version < self.floor else one
+            for one in self._found(key)
+        )
+
+    def _found(self, key: InstrumentKey) -> History:
         name = InstrumentName.of(self.aliases.real(key.instrument_id))
         implied = self.markets.get(name.market)
         gap = implied.classified() if implied else UNKNOWN

@@ -168,6 +168,17 @@ def _table(steps: Iterable[Step]) -> pl.DataFrame:
     return table.with_columns(missing.alias("flags"))
 
 
+ENRICHMENT_FLAGS = Flag.MISSING_METADATA | Flag.PRICE_OUT_OF_RANGE
+"""Flags that `enriched` sets."""
+
+
+def unenriched(rows: EnrichedTicks) -> TickBatch:
+    """These ticks as they were before `enriched`; flags that others set stay."""
+    flags = rows.frame["quality_flags"]
+    kept = flags & ~pl.Series([int(ENRICHMENT_FLAGS)], dtype=flags.dtype)
+    return TickBatch(rows.frame.drop(JOINED).with_columns(kept.alias("quality_flags")))
+
+
 def enriched(ticks: TickBatch, steps: Steps) -> EnrichedTicks:
     """
     Join to each tick what was known of its instrument for its time, and flag MISSING_METADATA and PRICE_OUT_OF_RANGE.

@@ -28,7 +28,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO reference_ro, enrich_ro, epoch_rw, jobs_rw, reference_rw;
 GRANT ALL ON SCHEMA public TO migrator;
 
-GRANT SELECT ON alembic_version, feed_policies, quality_policies, calendars, logic_epochs
+GRANT SELECT ON alembic_version, feed_policies, quality_policies, calendars, logic_epochs, reference_loads
   TO reference_ro, enrich_ro, epoch_rw, jobs_rw, reference_rw;
 GRANT SELECT ON taxonomy_instruments, taxonomy_regions, taxonomy_markets, instrument_aliases,
   curve_metadata, curve_legs, spread_definitions TO enrich_ro, reference_rw;
@@ -36,7 +36,7 @@ GRANT INSERT ON logic_epochs TO epoch_rw;
 GRANT SELECT, INSERT, UPDATE, DELETE ON jobs, job_chunks TO jobs_rw;
 GRANT INSERT, UPDATE, DELETE ON taxonomy_instruments, taxonomy_regions, taxonomy_markets, instrument_aliases,
   feed_policies, quality_policies, calendars, curve_metadata, curve_legs, spread_definitions TO reference_rw;
-GRANT SELECT, INSERT ON reference_loads TO reference_rw;
+GRANT INSERT ON reference_loads TO reference_rw;
 
 DO $$
 DECLARE

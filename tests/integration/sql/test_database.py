@@ -1,6 +1,7 @@
 """A reference database, and what goes wrong with it: migrations, loads, roles, limits in time and number."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
 
 from adapters.memory.reference import reference_from
 from adapters.memory.reference_files import SHIPPED
@@ -31,8 +32,9 @@ from domain.gold.limits import BEGINNING
 from domain.gold.taxonomy import FOREVER, InstrumentKey
 from entrypoints.services.process import free_port
 from tests.support.databases import KINDS, administer, empty_database, loaded, postgres_dsn, reference_database
+from tests.support.proxy import Mode, proxy_before
 
-ALL = ("0001_reference", "0002_curves", "0003_jobs")
+ALL = ("0001_reference", "0002_curves", "0003_jobs", "0004_metadata_floor")
 FILES = sorted(SHIPPED.glob("*.yaml"))
 
 
@@ -121,7 +123,7 @@ class TestLoads:
         given = reference_from(FILES)
         loaded(database, *FILES)
         held = SqlReferenceStore(database).held()
-        assert (held, held.load) == (given, 1)
+        assert (held, held.load, SqlReferenceStore(database).loads()) == (given, 1, 1)
         assert LoadReference(SqlReferenceStore(database)).plan(given, prune=True).changes == []
 
     def test_a_change_replaces_a_name_and_prunes_what_goes(self, database: Database, tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ class TestLoads:
         store = SqlReferenceStore(database)
         plan = LoadReference(store).plan(reference_from(FILES))
         with pytest.raises(QueryFailed):
-            store.write([*plan.changes, plan.changes[-1]], 0)
+            store.write([*plan.changes, plan.changes[-1]], 0, 0)
         assert (store.held().load, store.held().entries) == (0, {})
 
     def test_a_tenants_own_alias_comes_first(self, database: Database, tmp_path: Path) -> None:
@@ -265,6 +267,22 @@ class TestPostgres:
         ):
             database.reading("sleeping", lambda connection: connection.execute(sa.text("SELECT pg_sleep(5)")))
 
+    def test_a_server_that_takes_the_question_and_never_answers_is_away(self) -> None:
+        dsn = make_url(postgres_dsn())
+        with proxy_before(dsn.port or 0) as proxy:
+            database = Database.at(
+                dsn.set(port=proxy.port).render_as_string(hide_password=False), Bounds.answering_within(1)
+            )
+            one = partial(database.reading, "asking", lambda connection: connection.scalar(sa.text("SELECT 1")))
+            assert one() == 1
+            with proxy.doing(Mode.HANG):
+                began_s = time.monotonic()
+                with pytest.raises(StoreUnavailable, match="can't do it now") as told:
+                    one()
+                assert (told.value.away, time.monotonic() - began_s < 30) == ("postgres", True)
+            assert one() == 1
+            database.close()
+
     def test_connections_lost_are_made_anew(self, tmp_path: Path) -> None:
         with reference_database("postgresql", tmp_path) as database:
             assert SqlLogicEpoch(database).highest() == 0
@@ -305,7 +323,7 @@ class TestPostgres:
                 administer(f"DROP ROLE IF EXISTS one_{role}", f"CREATE ROLE one_{role} LOGIN IN ROLE {role}")
             may: dict[str, Callable[[Database], object]] = {
                 "enrich_ro": lambda own: SqlInstrumentCatalog(own).lookup([InstrumentKey("default", "NG_HH")]),
-                "reference_ro": lambda own: SqlPriceLimits(own).limits(),
+                "reference_ro": lambda own: (SqlPriceLimits(own).limits(), SqlReferenceStore(own).loads()),
                 "epoch_rw": lambda own: SqlLogicEpoch(own).mark(1),
                 "reference_rw": lambda own: loaded(own, *FILES[:1]),
             }
