@@ -23,6 +23,9 @@ MAIN_KEYS = frozenset({"event", "level", "trace_id", "timestamp"})
 CHATTY = ("alembic", "sqlalchemy", "uvicorn")
 """Libraries that tell of every step they take; of these, what goes wrong is enough."""
 
+ECHOES = ("clickhouse_connect", "clickhouse_driver", "urllib3.connectionpool")
+"""Libraries that warn of every failed call, which whoever called tells of once and goes on to tell now and then."""
+
 _SECRET_NAME = re.compile(r"pass(word|wd)?$|secret|token|api_?key|authorization|credential|dsn$|cookie", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]*@", re.IGNORECASE)
 _SAID_SECRET = re.compile(r"\b(password|passwd|secret|token|api_?key)\b(\s*[=:]\s*)[^\s,;&]+", re.IGNORECASE)
@@ -71,6 +74,8 @@ def configure(
     root.setLevel(level.upper())
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for echo in ECHOES:
+        logging.getLogger(echo).setLevel(logging.ERROR)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -41,6 +41,8 @@ class Metric:
     buckets: Sequence[float] = MS_BUCKETS
 
 
+FEED = ("tenant_id", "source_id", "partition")
+
 METRICS = (
     Metric("normalization_records_processed_total", Kind.COUNTER, "Ticks normalized.", ("market", "tenant_id")),
     Metric("normalization_messages_processed_total", Kind.COUNTER, "Raw messages by how they ended.", ("status",)),
@@ -53,10 +55,13 @@ METRICS = (
         buckets=SECONDS_BUCKETS,
     ),
     Metric("invalid_records_total", Kind.COUNTER, "Rows refused."),
+    Metric("ledger_total", Kind.COUNTER, "What the conservation ledger counted, each message once.", ("figure",)),
+    Metric("ledger_imbalance_total", Kind.COUNTER, "Messages or rows that ended in no way, or in several.", ("of",)),
     Metric("enrichment_metadata_miss_total", Kind.COUNTER, "Ticks of instruments nobody has described."),
     Metric("enrichment_cache_hits_total", Kind.COUNTER, "Ticks whose instrument was remembered."),
     Metric("enrichment_cache_misses_total", Kind.COUNTER, "Ticks whose instrument had to be looked up."),
     Metric("enrichment_cache_hit_ratio", Kind.GAUGE, "Share of ticks whose instrument was remembered.", ("type",)),
+    Metric("enrichment_reenriched_total", Kind.COUNTER, "Stored ticks enriched again because the catalog changed."),
     Metric("late_arrival_seconds", Kind.HISTOGRAM, "How far behind the seal late ticks are.", buckets=LATE_BUCKETS),
     # No counter of the client's: it would add _total to this name, which is fixed without it.
     Metric("recompute_trigger_count", Kind.GAUGE, "Recompute requests since the start."),
@@ -69,6 +74,10 @@ METRICS = (
         SECONDS_BUCKETS,
     ),
     Metric("aggregation_bars_generated_total", Kind.COUNTER, "Bars stored.", ("interval",)),
+    Metric("bar_sealed_until_seconds", Kind.GAUGE, "The latest of the seals that rose last, seconds since 1970."),
+    Metric("feed_watermark_seconds", Kind.GAUGE, "A feed's watermark, seconds since 1970.", FEED),
+    Metric("feed_allowed_lateness_seconds", Kind.GAUGE, "How far a feed's watermark stays behind.", FEED),
+    Metric("feed_live", Kind.GAUGE, "1 while a feed speaks, 0 once it is silent for its idle limit.", FEED),
     Metric("projection_refresh_duration_ms", Kind.HISTOGRAM, "Time a batch takes to be served.", ("projection",)),
     Metric("projection_invalidations_total", Kind.COUNTER, "Projections invalidated.", ("reason",)),
     Metric("processing_backfill_jobs_total", Kind.COUNTER, "Backfill jobs by how they ended.", ("status",)),
