@@ -1,0 +1,137 @@
+"""What must hold once a world is at rest."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tests.simulation.checking import BAR_KEY, SERIES_KEY, TICK_KEY, Wrong
+from tests.simulation.truth import BAR, MICROS_A_MINUTE, Truth, differences, moment_us, rows_of
+from tests.simulation.world import NEWER, World
+
+MOST_TOLD = 8
+HOUR_US = 60 * MICROS_A_MINUTE
+
+
+def judge(world: World) -> None:
+    """Raise Wrong where any table, cache or topic is not as the raw log says it must be."""
+    found = list(all_differences(world, Truth.of(world.messages)))
+    if found:
+        more = f"\n… and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+        raise Wrong("\n".join(found[:MOST_TOLD]) + more)
+
+
+def all_differences(world: World, truth: Truth) -> Iterator[str]:
+    """Everything that is wrong."""
+    yield from ledger(world, truth)
+    yield from ticks(world, truth)
+    for interval in world.swarm.intervals:
+        yield from bars_of(world, truth, interval)
+    for interval in world.swarm.intervals[1:]:
+        yield from sums(world, interval)
+    yield from seals(world, truth)
+    yield from prices(world, truth)
+    yield from epochs(world)
+
+
+def ledger(world: World, truth: Truth) -> Iterator[str]:
+    """I1, I16: each message has ended once, as it must, and what was refused can be tried again."""
+    rows = rows_of(world.tables["outcomes"].final(), ("topic", "partition", "offset"))
+    wanted = {key: {"outcome": verdict.outcome, "ticks": len(verdict.ticks)} for key, verdict in truth.verdicts.items()}
+    yield from differences("I1 outcomes", rows, wanted)
+    raw = {message.coordinates: message.value or b"" for message in world.messages}
+    refused = {key: {"raw": raw[key]} for key, verdict in truth.verdicts.items() if verdict.refusals}
+    yield from conservation(world, truth)
+    letters = rows_of(world.tables["dead_letters"].final(), ("topic", "partition", "offset"))
+    yield from differences("I16 dead_letters", letters, refused)
+
+
+def conservation(world: World, truth: Truth) -> Iterator[str]:
+    """I1 as the product's own ledger has it: how the messages of each partition and hour ended."""
+    wanted: dict[Any, Counter[str]] = defaultdict(Counter)
+    for message in world.messages:
+        verdict = truth.verdicts[message.coordinates]
+        hour = message.timestamp_ms * 1000 // HOUR_US * HOUR_US
+        counted = wanted[message.topic, message.partition, hour]
+        counted.update({"messages": 1, "ticks": len(verdict.ticks), "rejected_rows": 0})
+        counted.update({name: name == verdict.outcome for name in ("accepted", "filtered", "dead_letter")})
+        counted["counted_to"] = max(counted["counted_to"], message.offset + 1)
+    found = rows_of(world.tables["ledger"].final(), ("topic", "partition", "hour"))
+    yield from differences("I1 ledger", found, wanted)
+
+
+def ticks(world: World, truth: Truth) -> Iterator[str]:
+    """I2, I3: silver and enriched ticks are the newest statements, from where they were said."""
+    wanted = truth.silver_rows()
+    silver = rows_of(world.tables["silver_ticks"].final(), TICK_KEY)
+    yield from differences("I3 silver_ticks", silver, wanted)
+    enriched = world.tables["enriched_ticks"].final()
+    yield from differences("I3 enriched_ticks", rows_of(enriched, TICK_KEY), wanted)
+    for symbol, commodity, flags in enriched.select("symbol", "commodity", "quality_flags").rows():
+        if bool(commodity) == bool(flags >> 16 & 1):
+            yield f"enriched_ticks: {symbol} has commodity {commodity!r} and flags {flags}"
+
+
+def bars_of(world: World, truth: Truth, interval: str) -> Iterator[str]:
+    """I4, I5, I6: bars are what their ticks say, settled where their instrument is sealed, and were told of."""
+    table = world.tables[f"bars_{interval}"].final()
+    found = rows_of(table, BAR_KEY)
+    wanted = {key: {name: bar[name] for name in BAR} for key, bar in truth.bar_rows(interval).items()}
+    yield from differences(f"I4 bars_{interval}", found, wanted)
+    weights = truth.weights(interval)
+    for key in found.keys() & wanted.keys():
+        yield from one_bar(world, interval, key, found[key], weights[key])
+
+
+def one_bar(world: World, interval: str, key: Any, found: dict[str, Any], weight: tuple[int, int]) -> Iterator[str]:
+    """One bar's revision, state and last announcement."""
+    seen = world.watcher.bars[interval][key]
+    if seen.revision != found["revision"]:
+        yield f"I5 bars_{interval}: {key} shows {found['revision']}, and {seen.revision} was written"
+    if not weight[0] <= seen.versions <= weight[1]:
+        yield f"I4 bars_{interval}: {key} sums versions to {seen.versions}, not from {weight[0]} to {weight[1]}"
+    sealed = world.watcher.seals.get(key[:2], 0) >= found["interval_end"]
+    if (seen.state != "provisional") != sealed or seen.revision % 256 != (seen.state != "provisional"):
+        yield f"state of bars_{interval}: {key} is {seen.state} and {'sealed' if sealed else 'open'}"
+    told = world.watcher.told_bars[interval].get(key)
+    if told is None or (told.content, told.state) != (seen.content, seen.state):
+        yield f"announcement of bars_{interval}: {key} is {seen} and was last told as {told}"
+
+
+def sums(world: World, interval: str) -> Iterator[str]:
+    """I6: a coarser bar adds up the epochs and the versions of the bars below it, as they are stored."""
+    base = world.watcher.bars[world.swarm.intervals[0]]
+    for (*series, start), bar in world.watcher.bars[interval].items():
+        end = moment_us(bar.content[0])
+        below = [low.weight for key, low in base.items() if list(key[:2]) == series and start <= key[2] < end]
+        if bar.weight != sum(below):
+            yield f"I6 bars_{interval}: {(*series, start)} weighs {bar.weight}, and its parts {sum(below)}"
+
+
+def seals(world: World, truth: Truth) -> Iterator[str]:
+    """Every instrument is closed to the end of its last window."""
+    wanted = {key: {"sealed_until": until} for key, until in truth.seals(world.swarm.intervals[0]).items()}
+    yield from differences("bar_seals", rows_of(world.tables["bar_seals"].final(), SERIES_KEY), wanted)
+
+
+def prices(world: World, truth: Truth) -> Iterator[str]:
+    """I7: table, cache and listeners know the latest price."""
+    wanted = truth.latest_rows()
+    yield from differences("I7 served_latest", rows_of(world.tables["served_latest"].final(), SERIES_KEY), wanted)
+    cache = world.tables["latest_prices_cache"]
+    for key, price in wanted.items():
+        found = rows_of(cache.of(*key).frame, SERIES_KEY)
+        yield from differences("I7 cache", found, {key: price})
+        told = world.watcher.ranks["topic"].get(key)
+        if told is None or told[1] != world.watcher.ranks["served_latest"][key][1]:
+            yield f"announcement of a price: {key} was last told as {told}"
+
+
+def epochs(world: World) -> Iterator[str]:
+    """What was read by newer logic first is computed by it."""
+    base = world.swarm.intervals[0]
+    length = world.intervals.base.minutes * MICROS_A_MINUTE
+    for partition, floor in world.floors_at_upgrade.items():
+        for offset, heard in world.watcher.enriched[partition].items():
+            bar = world.watcher.bars[base].get((*heard.series, heard.ts_us // length * length))
+            if offset >= floor and heard.may_count and bar and bar.epochs < NEWER:
+                yield f"epoch: {heard} at {offset} of partition {partition} is in a bar of epoch {bar.epochs}"

@@ -1,0 +1,436 @@
+"""
+Broken variants of the product, each with one rule of its theory taken out. Every one must be caught.
+
+A mutant is a `Product`: classes of its own in place of ours, never a switch in ours. Its `leaning` draws worlds in which
+the missing rule matters often, so that few seeds are needed; some need a rare chain of events, and name seeds that have it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import attrs
+import polars as pl
+
+import domain.gold.window
+from adapters.memory.price_cache import MemoryPriceCache
+from adapters.memory.tables import MemoryBarTable
+from application import topics
+from application.consume import Consume
+from application.outcome import Announce, Outcome, Store
+from application.ports.errors import Retryable
+from application.ports.event_log import Polled, TopicPartition
+from application.stages.aggregate import AggregateBars
+from application.stages.normalize import NormalizeTicks
+from application.stages.project import ProjectLatest
+from domain.gold.bar import BarBatch
+from domain.gold.settling import Change, SettledBars
+from domain.gold.watermark import SealBook
+from domain.served.latest_price import LatestPrices
+from tests.simulation.building import Product
+from tests.simulation.swarm import FAULTS, STATEMENTS, Swarm
+
+FEW = range(1, 61)
+Leaning = Callable[[Swarm], Swarm]
+
+
+@attrs.frozen(kw_only=True)
+class Mutant:
+    """A broken product, and where it is looked for."""
+
+    name: str
+    product: Product
+    leaning: Leaning
+    seeds: Sequence[int] = tuple(FEW)
+    """It must be caught by one of these; those that are known to come first."""
+
+
+def leaning(
+    faults: Mapping[str, float] | None = None, said: Mapping[str, float] | None = None, **settings: Any
+) -> Leaning:
+    """Worlds of a seed, but with these faults alone, these statements alone, and these settings."""
+
+    def leant(swarm: Swarm) -> Swarm:
+        changed = dict(settings)
+        if faults is not None:
+            changed = {"most_faults": 8, **changed, "faults": {name: faults.get(name, 0.0) for name in FAULTS}}
+        if said is not None:
+            changed["statements"] = {name: said.get(name, 0.0) for name in STATEMENTS}
+        return attrs.evolve(swarm, **changed)
+
+    return leant
+
+
+NO_FLAGS = pl.lit(0, dtype=pl.UInt32)
+CRASHES = {"crash before": 0.08, "crash after": 0.08}
+MOVES = {"rebalance": 0.1, "pause before": 0.03, "pause after": 0.03}
+LATE = {"late": 0.5, "correction": 0.3, "repeat": 0.3}
+
+
+# Where to resume, what is late
+
+
+class CommitsPosition(AggregateBars):
+    """Commits how far it has read, not the floor of what is open."""
+
+    def _floors(self, turn: Any) -> dict[TopicPartition, int]:
+        return dict(turn.positions)
+
+
+class ForgetsSeals(AggregateBars):
+    """Judges lateness by watermarks alone, which die with their process: seals are not loaded."""
+
+    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+        super().assigned(committed)
+        self._windows = attrs.evolve(self._windows, seals=SealBook())
+
+
+class KeepsMemory(AggregateBars):
+    """Goes on believing what it knew of ticks before partitions moved."""
+
+    def _forget(self) -> None:
+        if not hasattr(self, "_winners"):
+            super()._forget()
+
+
+class DropsLateTicks(AggregateBars):
+    """Lets late ticks go by."""
+
+    def _judge(self, taken: Any) -> Any:
+        return super()._judge(attrs.evolve(taken, late=taken.late.clear()))
+
+
+class CountsFutureTicks(AggregateBars):
+    """Lets ticks from beyond their feed's horizon into windows."""
+
+    def _arrivals(self, polled: Polled) -> pl.DataFrame:
+        blind = [
+            attrs.evolve(records, facts=type(records.facts)(records.facts.frame.with_columns(quality_flags=NO_FLAGS)))
+            if records.topic == topics.ENRICHED
+            else records
+            for records in polled.records
+        ]
+        return super()._arrivals(attrs.evolve(polled, records=tuple(blind)))
+
+
+# What a bar is
+
+
+class ClockRevisions(AggregateBars):
+    """Revises by the wall clock."""
+
+    def _folded(self, *args: Any) -> pl.DataFrame:
+        bars = super()._folded(*args)
+        now_us = int(self.clock.now().timestamp() * 1_000_000)
+        return bars.with_columns(weight=pl.lit(now_us + (1 << 104), dtype=pl.UInt128))
+
+
+@contextmanager
+def without_keys() -> Iterator[None]:
+    """Ticks are added up as they come: no keys, so no versions and no duplicates."""
+    ours = domain.gold.window.winners
+    domain.gold.window.winners = lambda ticks: ticks
+    try:
+        yield
+    finally:
+        domain.gold.window.winners = ours
+
+
+@contextmanager
+def first_comes_first() -> Iterator[None]:
+    """Of two statements about one tick the one that came first stays."""
+    ours = domain.gold.window.winners
+    domain.gold.window.winners = lambda ticks: ticks.unique("key", keep="first", maintain_order=True)
+    try:
+        yield
+    finally:
+        domain.gold.window.winners = ours
+
+
+class LeavesProvisional(AggregateBars):
+    """A recompute keeps the state it finds."""
+
+    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> SettledBars:
+        return super()._recomputed(windows, SealBook())
+
+
+# Coarser bars
+
+
+class LeavesParents(AggregateBars):
+    """Leaves coarser bars to the next tick where a window closes."""
+
+    def _coarser(self, turn: Any, *levels: Any) -> Outcome:
+        return self._last(turn) if turn.taken.closed.height else super()._coarser(turn, *levels)
+
+
+class LeavesUnchangedParents(AggregateBars):
+    """Folds coarser bars only above children whose content changed."""
+
+    def _parents(self, interval: Any, children: pl.DataFrame, taken: Any) -> pl.DataFrame:
+        nothing = attrs.evolve(taken, sealed_from=taken.sealed_from.clear())
+        return super()._parents(interval, children, nothing)
+
+
+@attrs.define
+class RemembersChildren:
+    """A table of bars whose reader trusts its own memory of what it wrote."""
+
+    inner: MemoryBarTable
+    written: list[BarBatch] = attrs.field(factory=list)
+
+    def upsert(self, rows: BarBatch) -> None:
+        self.inner.upsert(rows)
+        self.written.append(rows)
+
+    def stored(self, keys: pl.DataFrame) -> BarBatch:
+        return self.inner.stored(keys)
+
+    def within(self, windows: pl.DataFrame) -> BarBatch:
+        mine = MemoryBarTable(self.inner.fill["interval"])
+        for rows in self.written:
+            mine.upsert(rows)
+        return mine.within(windows)
+
+
+# What is announced, and when
+
+
+class TellsDifferencesOnly(AggregateBars):
+    """Announces only what differs from the stored row."""
+
+    def _stored(self, interval: Any, bars: SettledBars, then: Callable[[], Outcome]) -> Outcome:
+        outcome = super()._stored(interval, bars, then)
+        news = type(bars.rows)(bars.rows.frame.filter(bars.change == Change.NEWS))
+        announce = (Announce(topics.bars(interval.name), news),) if len(news) else ()
+        return attrs.evolve(outcome, announce=announce)
+
+
+class PricesDifferencesOnly(ProjectLatest):
+    """Announces only prices that differ from the stored row."""
+
+    def _news(self, candidates: LatestPrices, standing: Any) -> LatestPrices:
+        self._told(candidates.frame["series"].to_physical())
+        return LatestPrices(candidates.frame.filter(standing.risen & ~standing.repeated))
+
+
+class AnnouncesFirst(Consume):
+    """Announces, then stores."""
+
+    def _perform(self, outcome: Outcome) -> None:
+        for told in outcome.announce:
+            self._trying("announcing", partial(self.log.publish, told.topic, told.facts))
+        super()._perform(attrs.evolve(outcome, announce=()))
+
+
+class CommitsFirst(Consume):
+    """Commits, then stores."""
+
+    def _perform(self, outcome: Outcome) -> None:
+        if outcome.commit:
+            self._commit(outcome)
+        super()._perform(outcome)
+
+
+class GivesUp(Consume):
+    """Tries a store once, and goes on without it."""
+
+    def _store(self, store: Store) -> Any:
+        try:
+            self.tables[store.table].upsert(store.rows)
+        except Retryable:
+            self.clock.sleep(0.1) if self.trouble else None
+        return None
+
+
+class ChecksEpochAtStart(Consume):
+    """Looks for newer logic when it starts, and never again."""
+
+    def start(self) -> None:
+        super()._refuse_newer_logic()
+        super().start()
+
+    def _refuse_newer_logic(self) -> None:
+        pass
+
+
+# Normalization and projection
+
+
+class DropsRepeats(NormalizeTicks):
+    """Drops what says the same as the newest statement it knows, though other partitions may have brought others."""
+
+    def _compare(self, ticks: Any, tick_events: pl.Series) -> Any:
+        statements = super()._compare(ticks, tick_events)
+        known = self._announced.lookup(statements.keys)
+        again = (known["content"] == statements.contents).fill_null(value=False)
+        return attrs.evolve(statements, announced=statements.announced | again)
+
+
+class LastWriterWins(MemoryPriceCache):
+    """Sets prices without comparing."""
+
+    def upsert(self, rows: LatestPrices) -> None:
+        written = rows.frame.with_columns(rank=pl.lit(f"{len(self._parts):064d}"))
+        told = rows.frame["series"]
+        self._parts = [*(part.filter(~part["series"].is_in(told.implode())) for part in self._parts), written]
+
+
+SHORT: dict[str, Any] = {"messages": 40, "bunch": 8, "batch": 6, "gap_s": 10.0}
+BARS: dict[str, Any] = {**SHORT, "struck": ("aggregation",), "minutes": 1.5, "series": 2, "intervals": ("5m", "1h")}
+"""Enough turns of the aggregation, to which alone things happen."""
+TWO = {"normalization": 2, "enrichment": 1, "aggregation": 2, "projection": 1}
+ONE = {"normalization": 1, "enrichment": 1, "aggregation": 1, "projection": 1}
+
+MUTANTS = (
+    Mutant(
+        name="commits the position, not the floor",
+        product=Product(aggregate=CommitsPosition),
+        leaning=leaning(),
+    ),
+    Mutant(
+        name="revises by the wall clock",
+        product=Product(aggregate=ClockRevisions),
+        leaning=leaning(said=LATE),
+    ),
+    Mutant(
+        name="adds ticks up without keys",
+        product=Product(patched=without_keys),
+        leaning=leaning(said={"repeat": 0.8}),
+    ),
+    Mutant(
+        name="lets the first statement stay",
+        product=Product(patched=first_comes_first),
+        leaning=leaning(said={"correction": 0.8}),
+    ),
+    Mutant(
+        name="judges lateness by watermarks that die",
+        product=Product(aggregate=ForgetsSeals),
+        leaning=leaning(
+            faults={"rebalance": 0.06},
+            most_faults=40,
+            said={"late": 1.0},
+            instances=ONE | {"aggregation": 2},
+            struck=("aggregation",),
+            partitions=1,
+            series=1,
+            messages=40,
+            bunch=2,
+            batch=20,
+            gap_s=10.0,
+            minutes=5.0,
+            intervals=("5m",),
+            lateness_s=(0.0,),
+            disorder=0.0,
+        ),
+        seeds=(6, *FEW),
+    ),
+    Mutant(
+        name="lets late ticks go by",
+        product=Product(aggregate=DropsLateTicks),
+        leaning=leaning(said=LATE, **SHORT),
+    ),
+    Mutant(
+        name="counts ticks from beyond the horizon",
+        product=Product(aggregate=CountsFutureTicks),
+        leaning=leaning(said={"future": 0.8}),
+    ),
+    Mutant(
+        name="folds parents from children in memory",
+        product=Product(bar_table=RemembersChildren),
+        leaning=leaning(faults=CRASHES | MOVES, said={}, **BARS),
+    ),
+    Mutant(
+        name="drops repeats in normalizers",
+        product=Product(normalize=DropsRepeats),
+        leaning=leaning(said={"correction": 0.8, "back": 0.8}, raw_partitions=3, instances=TWO, **SHORT),
+    ),
+    Mutant(
+        name="keeps its memory of ticks when partitions move",
+        product=Product(aggregate=KeepsMemory),
+        leaning=leaning(
+            faults={"rebalance": 0.06},
+            most_faults=40,
+            said={"correction": 1.0, "back": 1.0},
+            instances=ONE | {"aggregation": 2},
+            struck=("aggregation",),
+            partitions=1,
+            raw_partitions=1,
+            series=4,
+            recall=6,
+            messages=60,
+            bunch=2,
+            batch=20,
+            gap_s=10.0,
+            minutes=5.0,
+            intervals=("5m",),
+            lateness_s=(0.0,),
+            replay=1,
+            disorder=0.0,
+        ),
+        seeds=(13, *FEW),
+    ),
+    Mutant(
+        name="announces only what differs from the stored row",
+        product=Product(aggregate=TellsDifferencesOnly),
+        leaning=leaning(faults={"crash after": 0.1}, **BARS),
+    ),
+    Mutant(
+        name="announces only prices that differ from the stored row",
+        product=Product(project=PricesDifferencesOnly),
+        leaning=leaning(faults={"crash after": 0.1}, struck=("projection",), **SHORT),
+        seeds=(8, *FEW),
+    ),
+    Mutant(
+        name="leaves recomputed bars provisional",
+        product=Product(aggregate=LeavesProvisional),
+        leaning=leaning(said=LATE, faults={}, backfills=2),
+    ),
+    Mutant(
+        name="checks the logic epoch only at start",
+        product=Product(consume=ChecksEpochAtStart),
+        leaning=leaning(faults={"rebalance": 0.1}, said=LATE, upgrade=True, instances=TWO, **BARS),
+    ),
+    Mutant(
+        name="leaves coarser bars to the next tick",
+        product=Product(aggregate=LeavesParents),
+        leaning=leaning(intervals=("5m", "1h")),
+    ),
+    Mutant(
+        name="folds coarser bars only above changed children",
+        product=Product(aggregate=LeavesUnchangedParents),
+        leaning=leaning(intervals=("5m", "1h"), minutes=1.5, **SHORT),
+        seeds=(4, *FEW),
+    ),
+    Mutant(
+        name="commits before it stores",
+        product=Product(consume=CommitsFirst),
+        leaning=leaning(faults=CRASHES, **SHORT),
+    ),
+    Mutant(
+        name="announces before it stores",
+        product=Product(consume=AnnouncesFirst),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="gives a store up after one try",
+        product=Product(consume=GivesUp),
+        leaning=leaning(faults={"refused": 0.1}),
+    ),
+    Mutant(
+        name="sets cached prices without comparing",
+        product=Product(cache=LastWriterWins),
+        leaning=leaning(
+            faults=MOVES,
+            said={"late": 0.8},
+            struck=("projection",),
+            instances=ONE | {"projection": 2},
+            partitions=2,
+            series=1,
+            **SHORT,
+        ),
+        seeds=(10, *FEW),
+    ),
+)
+"""The kill list."""

@@ -1,0 +1,120 @@
+"""What may go wrong in one world: each seed draws which faults are on, how often they strike, and how everything is set."""
+
+from collections.abc import Mapping
+from random import Random
+
+import attrs
+
+FAULTS = (
+    "refused",
+    "unanswered",
+    "partial",
+    "lands late",
+    "twice",
+    "crash before",
+    "crash after",
+    "pause before",
+    "pause after",
+    "rebalance",
+    "delay",
+)
+"""
+What may become of a call: it fails before it does anything; it is done and fails all the same; half of it is done; it
+fails and is done a while later; it is done twice; its process dies before or after it; its process stands still before
+or after it while others take over; its group's partitions move; it takes a while.
+"""
+
+STAGES = ("normalization", "enrichment", "aggregation", "projection")
+STATEMENTS = ("repeat", "correction", "back", "late", "twin", "future", "day ahead", "broken", "tombstone", "filter")
+"""What may be said besides fresh ticks: the same again; another price; the former price again; of long ago; by another
+source for the same instant; of an instant too far ahead; of tomorrow; nonsense; nothing; no price on purpose."""
+
+
+@attrs.frozen(kw_only=True)
+class Swarm:
+    """The settings of one world."""
+
+    faults: Mapping[str, float]
+    """Chance of each fault at each call it can strike."""
+    most_faults: int
+    """Faults that do harm to one stage; then they end, so that a world does."""
+    struck: tuple[str, ...]
+    """Stages that faults strike."""
+    statements: Mapping[str, float]
+    """Weight of each kind of statement beside fresh ticks, whose weight is 1."""
+    messages: int
+    bunch: int
+    """At most so many messages are appended at once."""
+    gap_s: float
+    """Mean time between bunches."""
+    series: int
+    """Instruments ticks speak of, at most four."""
+    recall: int
+    """What is said again, or otherwise, was said among the last so many ticks."""
+    minutes: float
+    """Mean progress of event time from one statement to the next."""
+    intervals: tuple[str, ...]
+    raw_partitions: int
+    partitions: int
+    """Of everything keyed by series."""
+    instances: Mapping[str, int]
+    batch: int
+    interleaving: float
+    """Chance that another process runs before a call."""
+    lateness_s: tuple[float, ...]
+    """Allowed lateness a process may start with; another at each start."""
+    idle_s: tuple[float, ...]
+    open_ticks: int
+    replay: int
+    """Limits of open windows: ticks, and records behind the position."""
+    recomputed_at_once: int
+    """Windows computed anew in one turn at most."""
+    provisional_every_s: float
+    remembered: int
+    upgrade: bool
+    """Whether processes of a higher logic epoch replace the others."""
+    backfills: int
+    """Requests of an operator to compute windows anew."""
+    disorder: float
+    """Share of statements that arrive out of order."""
+
+    @classmethod
+    def of(cls, seed: int) -> "Swarm":
+        """Draw the settings of a seed."""
+        chance = Random(f"swarm {seed}")
+        on = chance.choice((0.15, 0.4, 0.8))
+        faults = {name: chance.choice((0.01, 0.03, 0.08)) if chance.random() < on else 0.0 for name in FAULTS}
+        statements = {name: chance.choice((0.1, 0.3, 0.8)) if chance.random() < 0.6 else 0.0 for name in STATEMENTS}
+        return cls(
+            faults=faults,
+            most_faults=chance.choice((1, 3, 6)),
+            struck=chance.choice((STAGES, STAGES, *((name,) for name in STAGES))),
+            statements=statements,
+            messages=chance.randint(10, 30),
+            bunch=chance.choice((6, 15, 30)),
+            gap_s=chance.choice((2.0, 10.0, 40.0)),
+            series=chance.choice((1, 2, 4)),
+            recall=chance.choice((4, 30)),
+            minutes=chance.choice((0.5, 1.5, 4.0)),
+            intervals=chance.choice((("5m",), ("5m", "1h"), ("5m", "1h"), ("5m", "1h", "1d"))),
+            raw_partitions=chance.choice((1, 2, 3)),
+            partitions=chance.choice((1, 2, 2, 3)),
+            instances={
+                "normalization": chance.choice((1, 1, 2)),
+                "enrichment": chance.choice((1, 1, 2)),
+                "aggregation": chance.choice((1, 2, 2, 3)),
+                "projection": chance.choice((1, 1, 2)),
+            },
+            batch=chance.choice((6, 20, 1000)),
+            interleaving=chance.choice((0.0, 0.1, 0.4)),
+            lateness_s=chance.choice(((0.0,), (0.0, 600.0), (300.0,), (60.0, 1200.0, 3600.0))),
+            idle_s=chance.choice(((30.0,), (60.0,), (30.0, 300.0))),
+            open_ticks=chance.choice((3, 1000, 1000)),
+            replay=chance.choice((10, 1000, 1000)),
+            recomputed_at_once=chance.choice((1, 1000, 1000)),
+            provisional_every_s=chance.choice((1.0, 20.0, 20.0)),
+            remembered=chance.choice((4, 1000)),
+            upgrade=chance.random() < 0.2,
+            backfills=chance.choice((0, 0, 2)),
+            disorder=chance.choice((0.0, 0.2, 0.5)),
+        )

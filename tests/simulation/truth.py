@@ -1,0 +1,148 @@
+"""How all tables must end: what the oracle makes of the raw log, held against what is stored and told."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import polars as pl
+
+from tests.oracle.comparison import plain
+from tests.oracle.meaning import Tick, Verdict, judge
+from tests.oracle.raw import RawMessage
+from tests.oracle.results import bars, counting, latest, window
+
+MICROS_A_MINUTE = 60_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SLOTS = 4096
+"""Versions in one microsecond of knowledge."""
+FLAGS = (
+    "PRICE_NEGATIVE", "VOLUME_NEGATIVE", "PRECISION_LOSS", "TS_FUTURE", "TS_ANCIENT", "TS_AMBIGUOUS", "TS_UNIT_GUESSED",
+    "INGESTED_AT_ASSUMED", "FEED_POLICY_ASSUMED", "BAD_SEQUENCE", "BAD_COMPONENT", "SOURCE_CONFLICT",
+    "COMPONENT_MISMATCH", "COMPONENT_INCOMPLETE",
+)  # fmt: skip
+"""Record flags, by their bits."""
+BAR_CONTENT = (
+    "interval_end", "open_ts", "close_ts", "open_price", "high_price", "low_price", "close_price", "mean_price",
+    "price_sum", "volume", "notional", "vwap", "market", "currency", "unit", "quality_flags", "lineage_digest",
+)  # fmt: skip
+BAR = (*BAR_CONTENT[:-1], "trade_count")
+SILVER = ("market", "symbol", "interval_end", "price", "volume", "currency", "unit")
+LATEST = ("market", "symbol", "ts", "price", "volume", "source_id", "source_seq", "currency", "unit")
+
+
+def moment_us(moment: datetime) -> int:
+    """µs since 1970."""
+    return (moment.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+
+
+def flag_names(mask: int) -> frozenset[str]:
+    """Record flags of a bitmask."""
+    return frozenset(name for bit, name in enumerate(FLAGS) if mask >> bit & 1)
+
+
+@attrs.define
+class Truth:
+    """All that follows from the raw messages."""
+
+    verdicts: dict[tuple[str, int, int], Verdict]
+    silver: dict[tuple[Any, ...], Tick]
+    origin: dict[tuple[Any, ...], tuple[str, int, int]]
+    """Raw coordinates of each silver tick."""
+    least: dict[tuple[Any, ...], int]
+    """The least version a bar may count for a tick: the earliest statement of the same content."""
+
+    @classmethod
+    def of(cls, messages: Iterable[RawMessage]) -> "Truth":
+        """Judge every message."""
+        verdicts, statements = {}, defaultdict(list)
+        for message in messages:
+            verdicts[message.coordinates] = verdict = judge(message)
+            for tick in verdict.ticks:
+                statements[tick.key].append((tick.ingested_at, message.coordinates, tick))
+        silver, origin, least = {}, {}, {}
+        for key, said in statements.items():
+            _, origin[key], silver[key] = max(said, key=lambda one: one[0])
+            same = [known for known, _, tick in said if content(tick) == content(silver[key])]
+            least[key] = min(same) * SLOTS
+        return cls(verdicts, silver, origin, least)
+
+    def seals(self, base: str) -> dict[tuple[str, str], int]:
+        """How far each instrument is closed at last: to the end of its last window."""
+        ends: dict[tuple[str, str], int] = {}
+        for tick in counting(self.silver.values()):
+            series = tick.tenant_id, tick.instrument_id
+            ends[series] = max(ends.get(series, 0), window(tick, base)[1])
+        return ends
+
+    def weights(self, interval: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+        """The least and the greatest sum of versions of each bar."""
+        sums: dict[tuple[Any, ...], tuple[int, int]] = {}
+        for key, tick in self.silver.items():
+            if "TS_FUTURE" not in tick.flags:
+                bar = tick.tenant_id, tick.instrument_id, window(tick, interval)[0]
+                low, high = sums.get(bar, (0, 0))
+                sums[bar] = low + self.least[key], high + tick.ingested_at * SLOTS + SLOTS - 1
+        return sums
+
+    def silver_rows(self) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """Silver and enriched ticks."""
+        return {
+            key: {
+                **{name: getattr(tick, name) for name in SILVER},
+                "ingested_at": tick.ingested_at,
+                "quality_flags": tick.flags,
+                "origin": self.origin[key],
+            }
+            for key, tick in self.silver.items()
+        }
+
+    def latest_rows(self) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """Latest prices."""
+        found = latest(self.silver.values())
+        return {key: {name: getattr(tick, name) for name in LATEST} for key, tick in found.items()}
+
+    def bar_rows(self, interval: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """Bars of one interval."""
+        return bars(self.silver.values(), interval)
+
+
+def content(tick: Tick) -> tuple[Any, ...]:
+    """What two statements must share to say the same."""
+    return (
+        tick.price,
+        tick.volume,
+        tick.energy_price,
+        tick.congestion_price,
+        tick.loss_price,
+        tick.interval_end,
+        tick.currency,
+        tick.unit,
+        tick.flags - {"TS_ANCIENT", "INGESTED_AT_ASSUMED"},
+    )
+
+
+def differences(
+    table: str, found: Mapping[Any, Mapping[str, Any]], wanted: Mapping[Any, Mapping[str, Any]]
+) -> Iterator[str]:
+    """In what a table differs from the truth."""
+    yield from (f"{table}: missing {key}" for key in wanted.keys() - found.keys())
+    yield from (f"{table}: unexpected {key}" for key in found.keys() - wanted.keys())
+    for key in wanted.keys() & found.keys():
+        for name, value in wanted[key].items():
+            if found[key][name] != value:
+                yield f"{table}: {key} {name} is {found[key][name]!r} instead of {value!r}"
+
+
+def rows_of(frame: pl.DataFrame, key: tuple[str, ...]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Rows of a table by key, in the oracle's words."""
+    found = {}
+    for row in frame.iter_rows(named=True):
+        told = {name: plain(value) for name, value in row.items() if name != "lineage_partitions"}
+        if "quality_flags" in told:
+            told["quality_flags"] = flag_names(told["quality_flags"])
+        if "raw_topic" in told:
+            told["origin"] = told["raw_topic"], told["raw_partition"], told["raw_offset"]
+        found[tuple(told[name] for name in key)] = told
+    return found

@@ -1,0 +1,570 @@
+"""
+One world: the processes of four stages, the broker that deals partitions to them, the supervisor that starts them
+again, and time, which passes only when nobody has anything to do.
+"""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import count
+from random import Random
+from typing import Any, TypeVar
+
+import attrs
+
+import application.consume
+import domain.gold.bar
+from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
+from adapters.memory.logic_epoch import MemoryLogicEpoch
+from application.consume import Consume, Pace
+from application.ports.errors import NewerLogic
+from application.ports.event_log import Listener, TopicPartition
+from application.stages.aggregate import Patience
+from domain.bronze.raw_event import RawEvents
+from domain.gold.interval import BarIntervals
+from domain.gold.window import Limits
+from domain.reprocessing import RecomputeRequest, RecomputeRequests
+from tests.oracle.raw import RawMessage
+from tests.simulation.building import Parts, Product, stage, tables
+from tests.simulation.checking import Heard, Watcher, Wrong
+from tests.simulation.faults import Faults
+from tests.simulation.ports import Epoch, Log, Member, Writable
+from tests.simulation.scheduling import Actor, Killed
+from tests.simulation.swarm import STAGES, Swarm
+from tests.simulation.truth import EPOCH, MICROS_A_MINUTE
+from tests.simulation.workload import DAY_AHEAD, SOURCES, bunches
+
+T = TypeVar("T")
+WALL = datetime(2026, 10, 6, tzinfo=EPOCH.tzinfo)
+NEWER = 2
+"""The higher logic epoch."""
+NEVER_S = 1e6
+"""How long a process sleeps whom time alone gives nothing to do."""
+MOST_TURNS = 6000
+"""Turns after which a world counts as never coming to rest."""
+HEALING_S = 900.0
+"""Virtual time within which all lag must be gone once nothing fails any more: the longest idle limit, three times."""
+TRACE = 400
+"""Last lines of the trace that are kept to be shown."""
+
+
+@attrs.define(eq=False)
+class Process:
+    """One process: what it runs, on which clock, and how its supervisor knows it."""
+
+    world: "World"
+    stage: str
+    name: str
+    epoch: int
+    offset_s: float
+    """What its monotonic clock shows beyond the world's time."""
+    skew_s: float
+    """How wrong its wall clock is."""
+    member: Member | None = None
+    loop: Consume | None = None
+    idle: bool = False
+    fenced: bool = False
+    """Others have replaced it; it ends when it learns so."""
+    outdated_commits: int = 0
+    """Made although newer logic was marked."""
+    actor: Actor = attrs.field(init=False)
+
+    def now(self) -> datetime:
+        """The wall clock, which is wrong."""
+        return WALL + timedelta(seconds=self.world.now_s + self.skew_s)
+
+    def monotonic_s(self) -> float:
+        """Seconds since some instant of its own."""
+        return self.world.now_s + self.offset_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run for so long."""
+        if self.loop is not None and not self.loop.trouble:
+            raise Wrong(f"I20: {self.name} waits for a failed call and says nothing of it")
+        self.rest(seconds)
+
+    def rest(self, seconds: float) -> None:
+        """The same, without trouble."""
+        self.actor.wake_at_s = self.world.now_s + seconds
+        self.actor.give_back()
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """A meter's counter."""
+        if name == "recompute_trigger_count" and amount:
+            self.world.sometimes["recompute"] += 1
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """A meter's histogram."""
+        if name == "late_arrival_seconds":
+            self.world.sometimes["late tick"] += 1
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """A meter's gauge."""
+
+    def info(self, message: str, **extra: object) -> None:
+        """A journal's line."""
+
+    warning = error = info
+
+
+@attrs.define(eq=False, slots=False)
+class World:
+    """All that lasts while processes come and go."""
+
+    seed: int
+    swarm: Swarm
+    product: Product = attrs.field(factory=Product)
+    now_s: float = 0.0
+    turns: int = 0
+    sometimes: Counter[str] = attrs.field(factory=Counter)
+    trace: deque[str] = attrs.field(factory=lambda: deque(maxlen=TRACE))
+    messages: list[RawMessage] = attrs.field(factory=list)
+    processes: list[Process] = attrs.field(factory=list)
+    members: dict[str, list[Member]] = attrs.field(factory=lambda: {name: [] for name in STAGES})
+    epoch: MemoryLogicEpoch = attrs.field(factory=MemoryLogicEpoch)
+    floors_at_upgrade: dict[int, int] = attrs.field(factory=dict)
+    """From which offset on each partition was first read by a process of the higher epoch."""
+    healing_since_s: float | None = None
+    _due: list[tuple[float, int, Callable[[], object]]] = attrs.field(factory=list)
+    _numbers: Iterator[int] = attrs.field(factory=count)
+    _hash: Any = attrs.field(factory=sha256)
+
+    def __attrs_post_init__(self) -> None:
+        self.chance = Random(f"world {self.seed}")
+        left = dict.fromkeys(self.swarm.struck, self.swarm.most_faults)
+        self.faults = Faults(Random(f"faults {self.seed}"), self.swarm.faults, left)
+        self.intervals = BarIntervals.parse(self.swarm.intervals)
+        self.log = MemoryEventLog(self.partitions_of, retain=True)
+        self.tables = tables(self.intervals, self.product)
+        self.watcher = Watcher(self.intervals.base.minutes, self.sometimes)
+        self.running_epoch = 1
+
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has here."""
+        if topic.startswith("ingestion."):
+            return self.swarm.raw_partitions
+        keyed = ("normalized.", "enriched.", "processing.recompute.", "aggregated.")
+        return self.swarm.partitions if topic.startswith(keyed) else 1
+
+    @property
+    def digest(self) -> str:
+        """What tells one run from another: every call, and what all tables and listeners ended with."""
+        whole, seen = self._hash.copy(), self.watcher
+        ends: tuple[dict[Any, Any], ...] = (
+            *seen.versions.values(),
+            *seen.bars.values(),
+            *seen.told_bars.values(),
+            seen.seals,
+            *seen.ranks.values(),
+        )
+        for told in ends:
+            whole.update(repr(sorted(told.items(), key=str)).encode())
+        return str(whole.hexdigest())
+
+    def note(self, line: str) -> None:
+        """Add to the trace."""
+        told = f"{self.now_s:9.2f} {line}"
+        self.trace.append(told)
+        self._hash.update(told.encode())
+
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """Do something once so much time has passed."""
+        heapq.heappush(self._due, (self.now_s + seconds, next(self._numbers), what))
+
+    # Calls
+
+    def call(
+        self,
+        process: Process,
+        what: str,
+        kind: str,
+        act: Callable[[], T],
+        half: Callable[[], object] | None,
+        error: type[Exception],
+    ) -> T:
+        """One call of a port: it happens, or goes wrong as the seed says."""
+        if self.swarm.interleaving and self.chance.random() < self.swarm.interleaving:
+            process.rest(0.0)
+        fault = self.faults.draw(process.stage, kind)
+        self.note(f"{process.name} {what} {fault}")
+        if not fault:
+            return act()
+        self.sometimes[f"{fault} · {process.stage}"] += 1
+        if fault == "refused":
+            raise error("simulated: nothing happened")
+        if fault == "lands late":
+            self.later(self.chance.uniform(0, 60), act)
+            raise error("simulated: it will happen later")
+        if fault == "partial" and half:
+            half()
+            raise error("simulated: half of it happened")
+        if fault == "twice":
+            act()
+        self._before(process, fault)
+        result = act()
+        self._after(process, fault, error)
+        return result
+
+    def _before(self, process: Process, fault: str) -> None:
+        if fault == "crash before":
+            self.crash(process)
+        elif fault == "pause before":
+            self.pause(process)
+        elif fault == "rebalance":
+            self.deal_anew(process.stage)
+        elif fault == "delay":
+            process.rest(self.chance.uniform(0.1, 20))
+
+    def _after(self, process: Process, fault: str, error: type[Exception]) -> None:
+        if fault == "crash after":
+            self.crash(process)
+        elif fault == "pause after":
+            self.pause(process)
+        elif fault == "unanswered":
+            raise error("simulated: it happened, and nobody said so")
+
+    # Processes
+
+    def crash(self, process: Process) -> None:
+        """Kill a process where it stands."""
+        self.later(self.chance.choice((0.0, 1.0, 15.0)), lambda: self.start(process.stage))
+        self.shut_out(process)
+        raise Killed
+
+    def pause(self, process: Process) -> None:
+        """Let a process stand still; mostly its group gives up on it, and sometimes it is replaced."""
+        if self.chance.random() < 0.8:
+            self.shut_out(process)
+            if self.chance.random() < 0.5:
+                process.fenced = True
+                self.later(self.chance.choice((0.0, 5.0)), lambda: self.start(process.stage))
+        process.rest(self.chance.choice((5.0, 30.0, 120.0)))
+
+    def shut_out(self, process: Process) -> None:
+        """The group gives up on a member."""
+        if process.member and process.member.inner in process.member.inner.group.members:
+            process.member.inner.group.members.remove(process.member.inner)
+            self.group_changed(process.stage)
+
+    def admit(self, process: Process) -> None:
+        """It wants to join again."""
+        self.sometimes["zombie comes back"] += 1
+        if process.fenced:
+            raise Killed
+
+    def deal_anew(self, stage_name: str) -> None:
+        """Move the partitions of a group between its members."""
+        members = self.members[stage_name]
+        if members:
+            group = members[0].inner.group
+            group.members.append(group.members.pop(0)) if group.members else None
+        self.group_changed(stage_name)
+
+    def group_changed(self, stage_name: str) -> None:
+        """Every member will see so at its next look."""
+        for member in self.members[stage_name]:
+            member.look_again()
+
+    def start(self, stage_name: str) -> None:
+        """Start a process, with settings of its own."""
+        number = next(self._numbers)
+        process = Process(
+            world=self,
+            stage=stage_name,
+            name=f"{stage_name[:4]}-{number}",
+            epoch=NEWER if self.upgraded else 1,
+            offset_s=self.chance.uniform(10, 1e6),
+            skew_s=self.chance.choice((0.0, 0.0, -3600.0, 3600.0)),
+        )
+        process.actor = Actor(lambda: self._live(process), wake_at_s=self.now_s)
+        self.processes.append(process)
+        self.note(f"{process.name} starts")
+
+    @property
+    def upgraded(self) -> bool:
+        """Whether new processes are of the higher epoch by now."""
+        return self.swarm.upgrade and len(self.messages) > self.swarm.messages // 2
+
+    def _live(self, process: Process) -> None:
+        process.loop = self._consume(process)
+        process.loop.start()
+        while True:
+            process.idle = False
+            taken = process.loop.step()
+            self._within_memory(process)
+            process.idle = process.member is not None and not process.member.unread() and not self._more(process, taken)
+            process.rest(self._nap_s(process) if process.idle else 0.0)
+
+    def _within_memory(self, process: Process) -> None:
+        windows = getattr(process.loop and process.loop.stage, "_windows", None)
+        if windows is not None and windows.ticks.height > self.swarm.open_ticks:
+            raise Wrong(f"I14: {process.name} holds {windows.ticks.height} open ticks, {self.swarm.open_ticks} at most")
+
+    def _more(self, process: Process, taken: int) -> bool:
+        """Whether the stage has more to do without records; where it may have, it is asked again."""
+        waits = process.stage == "aggregation" and self.swarm.recomputed_at_once < self.swarm.messages
+        return bool(taken) and (waits or process.member is None or not process.member.took)
+
+    def _nap_s(self, process: Process) -> float:
+        """A loop turns all the time; here it sleeps until a turn may do something."""
+        if process.loop and process.loop.trouble:
+            return 1.0
+        return self.chance.uniform(1, 1.3) * max(self.swarm.idle_s) if process.stage == "aggregation" else NEVER_S
+
+    def _consume(self, process: Process) -> Consume:
+        def asks(*call: Any) -> Any:
+            return self.call(process, *call)
+
+        own = {
+            name: self.product.bar_table(table) if name.startswith("bars_") else table
+            for name, table in self.tables.items()
+        }
+        parts = Parts(
+            product=self.product,
+            tables=own,
+            intervals=self.intervals,
+            clock=process,
+            meter=process,
+            patience=self._patience(),
+            remembered=self.swarm.remembered,
+            asks=asks,
+        )
+        log: Any = Log(self.log, asks, self._appended, lambda inner: self._joined(process, inner, asks))
+        return self.product.consume(
+            stage=stage(process.stage, parts),
+            group=process.stage,
+            log=log,
+            tables={name: Writable(table, name, asks, self._stored(process)) for name, table in own.items()},
+            epoch=Epoch(self.epoch, asks),
+            clock=process,
+            meter=process,
+            journal=process,
+            pace=Pace(batch=self.swarm.batch),
+        )
+
+    def _patience(self) -> Patience:
+        feeds = (*SOURCES, DAY_AHEAD)
+        return Patience(
+            provisional_every_s=self.swarm.provisional_every_s,
+            recomputed_at_once=self.swarm.recomputed_at_once,
+            limits=Limits(ticks=self.swarm.open_ticks, lag=self.swarm.replay),
+            remembered=self.swarm.remembered,
+            lateness_s={feed: self.chance.choice(self.swarm.lateness_s) for feed in feeds},
+            idle_s={feed: self.chance.choice(self.swarm.idle_s) for feed in feeds},
+        )
+
+    def _joined(self, process: Process, inner: MemoryConsumer, asks: Any) -> Member:
+        heard = inner.listener
+
+        def assigned(committed: Mapping[TopicPartition, int | None]) -> None:
+            heard.assigned(committed)
+            self._took_over(process, committed)
+
+        inner.listener = Listener(assigned, heard.revoked)
+        member = Member(
+            inner,
+            asks,
+            lambda: self.group_changed(process.stage),
+            lambda offsets, left_out: self._committing(process, offsets, left_out=left_out),
+            lambda: self.admit(process),
+        )
+        process.member = member
+        self.members[process.stage].append(member)
+        self.group_changed(process.stage)
+        return member
+
+    def _committing(self, process: Process, offsets: Mapping[TopicPartition, int], *, left_out: bool) -> None:
+        self.sometimes["commits what is no longer its own"] += left_out
+        if process.epoch < self.epoch.highest():
+            # The comparison before the commit may just have been too early, once.
+            process.outdated_commits += 1
+            if process.outdated_commits > 1:
+                raise Wrong(f"epoch: {process.name} of epoch {process.epoch} goes on committing")
+        self.watcher.committing(process.stage, offsets, self.log.end)
+
+    def _took_over(self, process: Process, committed: Mapping[TopicPartition, int | None]) -> None:
+        self.sometimes[f"takes partitions over · {process.stage}"] += 1
+        if process.stage == "aggregation" and process.epoch > 1:
+            for where, offset in committed.items():
+                if where.topic.startswith("enriched."):
+                    self.floors_at_upgrade.setdefault(where.partition, offset or 0)
+
+    def _stored(self, process: Process) -> Callable[[str, Any], None]:
+        def stored(table: str, rows: Any) -> None:
+            if table == "bar_seals":
+                self._note_closes(process, rows)
+            self.watcher.stored(table, rows)
+
+        return stored
+
+    def _note_closes(self, process: Process, seals: Any) -> None:
+        if process.member and not process.member.took:
+            self.sometimes["closes by silence"] += 1
+        elif self.now_s < min(self.swarm.idle_s) and self.watcher.beyond_all(seals):
+            # Neither silence nor any watermark can have closed these.
+            self.sometimes["closes early by a limit"] += 1
+
+    def _appended(self, topic: str, facts: Any) -> None:
+        def placed() -> tuple[Any, Any]:
+            segment = self.log._segments[topic][-1]
+            return segment.partition, segment.offset
+
+        self.watcher.announced(topic, facts, placed)
+
+    # Time
+
+    def run(self) -> None:
+        """Live until everything is at rest."""
+        try:
+            with self.product.patched():
+                self._live_through()
+        finally:
+            self._end()
+
+    def _live_through(self) -> None:
+        self._begin()
+        while not self._at_rest():
+            self.turns += 1
+            if self.turns > MOST_TURNS:
+                raise Wrong(f"I15: not at rest after {MOST_TURNS} turns")
+            self._move()
+
+    def _begin(self) -> None:
+        for name in STAGES:
+            for _ in range(self.swarm.instances[name]):
+                self.start(name)
+        after_s = 0.0
+        for bunch in bunches(self.seed, self.swarm):
+            after_s += bunch.after_s
+            self.later(after_s, lambda bunch=bunch: self._deliver(bunch.messages))  # type: ignore[misc]
+        for _ in range(self.swarm.backfills):
+            self.later(self.chance.uniform(0, after_s + 60), self._backfill)
+        self.later(after_s + self.chance.uniform(0, 60), self._heal)
+
+    def _move(self) -> None:
+        while self._due and self._due[0][0] <= self.now_s:
+            heapq.heappop(self._due)[2]()
+        ready = [process for process in self.processes if self._ready(process)]
+        if ready:
+            self._hand_over(self.chance.choice(ready))
+            self.now_s += 0.01
+        else:
+            self.now_s = max(self.now_s, min(self._next_instants()))
+
+    def _ready(self, process: Process) -> bool:
+        news = process.idle and process.member is not None and process.member.unread()
+        return news or process.actor.wake_at_s <= self.now_s
+
+    def _next_instants(self) -> Iterable[float]:
+        if self._due:
+            yield self._due[0][0]
+        for process in self.processes:
+            yield process.actor.wake_at_s
+
+    def _hand_over(self, process: Process) -> None:
+        with self.running(process.epoch):
+            process.actor.turn()
+        if process.actor.ended:
+            self._bury(process)
+
+    @contextmanager
+    def running(self, epoch: int) -> Iterator[None]:
+        """Formulas of this epoch are in force."""
+        _set_epoch(epoch)
+        try:
+            yield
+        finally:
+            _set_epoch(1)
+
+    def _bury(self, process: Process) -> None:
+        self.processes.remove(process)
+        self.shut_out(process)
+        failure = process.actor.failure
+        if isinstance(failure, NewerLogic):
+            self.sometimes["stops before newer logic"] += 1
+            self.later(1.0, lambda: self.start(process.stage))
+        elif failure:
+            raise failure
+
+    def _deliver(self, messages: tuple[RawMessage, ...]) -> None:
+        was_upgraded = self.upgraded
+        self.messages.extend(messages)
+        if self.upgraded and not was_upgraded:
+            self._replace_one()
+        self.note(f"{len(messages)} messages arrive")
+        self.log.append(
+            RawEvents(
+                topics=[message.topic for message in messages],
+                partitions=[message.partition for message in messages],
+                offsets=[message.offset for message in messages],
+                timestamps_us=[message.timestamp_ms * 1000 for message in messages],
+                values=[message.value for message in messages],
+            )
+        )
+
+    def _replace_one(self) -> None:
+        """Stop one of the processes that may change bars, and start the newer program in its place."""
+        old = [process for process in self.processes if process.stage == "aggregation"]
+        if old:
+            process = self.chance.choice(old)
+            process.actor.kill()
+            self._bury(process)
+        self.start("aggregation")
+
+    def _backfill(self) -> None:
+        """An operator asks for windows anew, twice over, some of them hours long."""
+        heard = [one for records in self.watcher.enriched.values() for one in records.values() if one.may_count]
+        chosen = self.chance.sample(heard, min(3, len(heard)))
+        requests = [self._request(one, self.chance.choice(self.swarm.intervals[:2])) for one in chosen]
+        self.note(f"{len(requests)} windows are asked for anew")
+        for _ in range(2):
+            self.log.publish("processing.recompute.request.v1", RecomputeRequests.of(requests))
+
+    @staticmethod
+    def _request(heard: Heard, interval: str) -> RecomputeRequest:
+        length_us = {"5m": 5, "1h": 60}[interval] * MICROS_A_MINUTE
+        return RecomputeRequest(
+            tenant_id=heard.key[0],
+            instrument_id=heard.key[1],
+            interval=interval,
+            interval_start=EPOCH + timedelta(microseconds=heard.ts_us // length_us * length_us),
+            reason="backfill",
+            cause="a job",
+            series="|".join(heard.series),
+        )
+
+    def _heal(self) -> None:
+        self.note("nothing fails any more")
+        self.healing_since_s = self.now_s
+        self.faults.healed = True
+
+    def _at_rest(self) -> bool:
+        if self.healing_since_s is None or self._due:
+            return False
+        if self.now_s > self.healing_since_s + HEALING_S:
+            raise Wrong(f"I15: {self._lag()} still to do {HEALING_S} s after the last fault")
+        return all(process.idle for process in self.processes) and not self._lag()
+
+    def _lag(self) -> dict[TopicPartition, int]:
+        lag: dict[TopicPartition, int] = {}
+        for name in STAGES:
+            topics = self.members[name][0].inner.topics if self.members[name] else ()
+            committed = self.log.committed(name, topics)
+            ends = self.log.end_offsets(topics)
+            lag |= {
+                where: end - committed.get(where, 0) for where, end in ends.items() if end > committed.get(where, 0)
+            }
+        return lag
+
+    def _end(self) -> None:
+        for process in self.processes:
+            process.actor.kill()
+
+
+def _set_epoch(epoch: int) -> None:
+    """Every module that has taken the constant over reads this one."""
+    for module in (application.consume, domain.gold.bar):
+        vars(module)["LOGIC_EPOCH"] = epoch
