@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.skipped import told
+
 BESIDE_THE_REPOSITORY = Path(__file__).parents[1].parent / "shared"
+
+
+LONGEST_FIRST = ("tests/e2e/crash", "tests/e2e", "tests/simulation", "tests/integration")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that of several workers none is left with it at the end."""
+    items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST_FIRST) if part in str(item.path)), 9))
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +24,16 @@ def shared_data() -> Path:
     """The acceptance data beside the repository; tests on it are skipped where it is absent, but never with CI=true."""
     data = Path(os.environ.get("DATA_PROC_SHARED", BESIDE_THE_REPOSITORY)) / "data"
     if not data.is_dir() and os.environ.get("CI") != "true":
-        pytest.skip("the shared acceptance data is absent")
+        pytest.skip(f"the acceptance data is not there: put it at {data}, or say where it is with DATA_PROC_SHARED")
     assert data.is_dir(), f"CI=true needs the acceptance data at {data}, or DATA_PROC_SHARED saying where it is"
     return data
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out, and what adds it: a green run that skipped must not look like a whole one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} tests were not run here", sep="-")
+        for line in told(skipped):
+            terminalreporter.line(line)
+        terminalreporter.line("make services-install puts the servers in place; make test then runs theirs too")

@@ -5,7 +5,7 @@ Every refusal is `{"error": …}`; a parameter that is unknown, given twice or u
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Router
@@ -39,8 +39,8 @@ def build_app(
     bars: FindBars,
     readiness: CheckReadiness,
     metrics: Exposition,
-    *,
-    version: str = "0.1.0",
+    about: Mapping[str, Any],
+    further: Sequence[Router] = (),
 ) -> Litestar:
     """
     Put the application together.
@@ -50,21 +50,26 @@ def build_app(
         bars: Answers about bars.
         readiness: What the service needs.
         metrics: Gives all metrics in the Prometheus text format.
-        version: Version of the API, shown in its description.
+        about: The service's manifest; its version is the API's.
+        further: Routes beside these.
     """
-    return _app([price_routes(latest_prices), bar_routes(bars), health_routes(readiness, metrics)], version)
+    routes = [*further, price_routes(latest_prices), bar_routes(bars), health_routes(readiness, metrics, about)]
+    return _app(routes, about["version"])
 
 
-def build_service_app(readiness: CheckReadiness, metrics: Exposition, *, version: str = "0.1.0") -> Litestar:
+def build_service_app(
+    readiness: CheckReadiness, metrics: Exposition, about: Mapping[str, Any], further: Sequence[Router] = ()
+) -> Litestar:
     """
     Put together what a service answers that serves no prices: about its health.
 
     Args:
         readiness: What the service needs.
         metrics: Gives all metrics in the Prometheus text format.
-        version: Version of the API, shown in its description.
+        about: The service's manifest; its version is the API's.
+        further: Routes beside these.
     """
-    return _app([health_routes(readiness, metrics)], version)
+    return _app([*further, health_routes(readiness, metrics, about)], about["version"])
 
 
 def _app(routes: Sequence[Router], version: str) -> Litestar:

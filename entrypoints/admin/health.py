@@ -1,6 +1,6 @@
 """Answers about the service itself. They show nothing that is secret, to whoever asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Response, Router, get
@@ -15,6 +15,8 @@ Exposition = Callable[[], bytes]
 
 Ready = NamedDependency[SkipValidation[CheckReadiness]]
 Metrics = NamedDependency[SkipValidation[Exposition]]
+About = NamedDependency[SkipValidation[Mapping[str, Any]]]
+"""A service's manifest."""
 
 
 @get("/health/live", sync_to_thread=False)
@@ -27,7 +29,7 @@ def live() -> ExactJson[Liveness]:
 def ready(readiness: Ready) -> ExactJson[Readiness]:
     """Whether the service can do its work: 200 if so, else 503."""
     checks = dict(readiness())
-    fine = all(checks.values())
+    fine = readiness.ready(checks)
     return ExactJson(Readiness(fine, checks), status_code=200 if fine else 503)
 
 
@@ -37,10 +39,17 @@ def metrics(exposition: Metrics) -> Response[bytes]:
     return Response(exposition(), media_type="text/plain; version=0.0.4")
 
 
-def health_routes(readiness: CheckReadiness, exposition: Exposition) -> Router:
+@get("/manifest", sync_to_thread=False)
+def manifest(about: About) -> ExactJson[dict[str, Any]]:
+    """What the service is to the platform: its dependencies, and the events it reads and writes."""
+    return ExactJson(dict(about))
+
+
+def health_routes(readiness: CheckReadiness, exposition: Exposition, about: Mapping[str, Any]) -> Router:
     """The routes of this file."""
     dependencies: dict[str, Any] = {
         "readiness": Provide(lambda: readiness, sync_to_thread=False),
         "exposition": Provide(lambda: exposition, sync_to_thread=False),
+        "about": Provide(lambda: about, sync_to_thread=False),
     }
-    return Router("/", route_handlers=[live, ready, metrics], dependencies=dependencies, tags=["health"])
+    return Router("/", route_handlers=[live, ready, metrics, manifest], dependencies=dependencies, tags=["health"])

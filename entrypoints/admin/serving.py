@@ -1,16 +1,22 @@
 """Answering over HTTP while a thread does the work, until somebody stops either."""
 
+import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
 import uvicorn
 
 from entrypoints.settings import BadSettings
+
+ANSWERED_WITHIN_S = 3
+"""Requests that are being answered when the server stops may take so long."""
+STOPPED = 0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -25,6 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()
     except OSError as error:
         listening.close()
         raise BadSettings(
@@ -55,8 +62,32 @@ class Stopping:
         signal.signal(number, signal.SIG_DFL)
 
 
+@attrs.frozen
+class Drain:
+    """How long a process that was asked to stop may take to end, and what is said where it does not."""
+
+    within_s: float
+    give_up: Callable[[], None]
+    """Called right before the process ends all the same."""
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it: a request that hangs must not keep them from the work."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
 def serve(
-    http: Any, listening: socket.socket, work: Callable[[], None], stopping: Stopping, seconds: float | None = None
+    http: Any,
+    listening: socket.socket,
+    work: Callable[[], None],
+    stopping: Stopping,
+    *,
+    seconds: float | None = None,
+    drain: Drain | None = None,
 ) -> None:
     """
     Serve until the work ends, somebody asks to stop, or the seconds are over; then let the work end.
@@ -67,11 +98,12 @@ def serve(
         work: Done by a thread of its own; returns soon after `stopping` was asked.
         stopping: Asked from outside, and by this when the server or the work ends.
         seconds: How long at most.
+        drain: Ends the process, as a kill would, where it takes longer to stop; without it, it takes what it takes.
 
     Raises:
         Whatever the work raised.
     """
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             http,
             log_config=None,
@@ -79,6 +111,7 @@ def serve(
             access_log=False,
             server_header=False,
             timeout_keep_alive=10,
+            timeout_graceful_shutdown=ANSWERED_WITHIN_S,
             limit_concurrency=100,
             h11_max_incomplete_event_size=16 * 1024,
         )
@@ -87,8 +120,11 @@ def serve(
     def watch() -> None:
         stopping.asked.wait(seconds)
         server.should_exit = True
+        if drain and not ended.wait(drain.within_s):
+            drain.give_up()
+            os._exit(STOPPED)
 
-    # uvicorn raises a signal it caught once more when it is done; ours then takes it.
+    ended = threading.Event()
     stopping.on_signals()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stages") as threads:
         done = threads.submit(work)
@@ -98,4 +134,5 @@ def serve(
             server.run(sockets=[listening])
         finally:
             stopping.asked.set()
+    ended.set()
     done.result()

@@ -2,16 +2,20 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App
 
 from application.ports.errors import PortError
+from entrypoints.cli.bars import bars_app
 from entrypoints.cli.exporting import export_app
 from entrypoints.cli.ingest import ingest_app
 from entrypoints.cli.lag import lag_app
 from entrypoints.cli.migrate import migrate_app
+from entrypoints.cli.recompute import recompute_app
 from entrypoints.cli.reference_loading import reference_app
 from entrypoints.cli.topics import topics_app
+from entrypoints.cli.verifying import verify_app
 from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
 
@@ -23,7 +27,8 @@ def dataproc() -> App:
     """All commands."""
     container = Container(settings=settings_or_exit("254carbon-dataproc"), profile=Profile.DISTRIBUTED.value)
     app = App(name="dataproc", help="Operate the refinery.", result_action="return_value")
-    app.command(migrate_app({"clickhouse": container.migrator, "reference": container.sql_migrator}))
+    migrators = {"clickhouse": container.migrator, "reference": container.sql_migrator}
+    app.command(migrate_app(migrators, container.load_starter_set))
     app.command(reference_app(container))
     app.command(topics_app(container.create_topics))
     app.command(lag_app(container.read_lag, container.clock()))
@@ -31,7 +36,19 @@ def dataproc() -> App:
         ingest_app(lambda paths, pace, topic: container.replay(container.raw_lines(paths), pace=pace, topic=topic))
     )
     app.command(export_app(container))
+    app.command(recompute_app(lambda data_dir: (_embedded(data_dir) if data_dir else container).range_recompute()))
+    app.command(verify_app(lambda data_dir: (_embedded(data_dir) if data_dir else container).verify()))
+    app.command(bars_app(lambda data_dir: (_embedded(data_dir) if data_dir else container).gaps()))
     return app
+
+
+def _embedded(data_dir: Path) -> Container:
+    """What an embedded profile keeps in a folder, which nobody else may have open."""
+    settings = settings_or_exit("254carbon-dataproc")
+    container = Container(settings=settings, profile=Profile.EMBEDDED.value, data_dir=data_dir)
+    container.log()
+    container.migrator().required_version_present()
+    return container
 
 
 def main(arguments: Sequence[str]) -> int:

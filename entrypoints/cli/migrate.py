@@ -5,15 +5,18 @@ from typing import Any
 
 from cyclopts import App
 
+from application.commands.load_reference import LoadStarterSet
+
 DONE = 0
 
 
-def migrate_app(migrators: Mapping[str, Callable[[], Any]]) -> App:
+def migrate_app(migrators: Mapping[str, Callable[[], Any]], starter_set: Callable[[], LoadStarterSet]) -> App:
     """
     The commands about the schemas.
 
     Args:
         migrators: By the database's name, makes its migrator once it is known that a command runs.
+        starter_set: Makes the command that loads the first reference data, likewise.
     """
     app = App(
         name="migrate", help="Bring the databases to the schemas this program needs.", result_action="return_value"
@@ -32,7 +35,9 @@ def migrate_app(migrators: Mapping[str, Callable[[], Any]]) -> App:
     @app.command
     def up(*, dry_run: bool = False) -> int:
         """
-        Run the migrations that have not run yet. Two at once are safe.
+        Run the migrations that have not run yet, and load the starter set where no reference data was ever loaded.
+
+        Two at once are safe.
 
         Args:
             dry_run: Only print the statements.
@@ -46,6 +51,8 @@ def migrate_app(migrators: Mapping[str, Callable[[], Any]]) -> App:
             for step in done:
                 print(f"{database}: ran {_name(step)}")
             print(f"{database}: {len(done)} migrations run" if done else f"{database}: the schema is current")
+        if not dry_run and (loaded := starter_set()()):
+            print(f"reference: the starter set is loaded, {loaded} entries; change it with dataproc reference load")
         return DONE
 
     return app

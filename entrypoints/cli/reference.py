@@ -20,8 +20,9 @@ from typing import Any
 import attrs
 
 from domain.bronze.dead_letter import DeadLetter, MessageOutcome
+from domain.bronze.ledger import LedgerRow
 from domain.errors import Declared, Reason
-from domain.gold.bar import Bar
+from domain.gold.bar import Bar, BarRevision
 from domain.gold.taxonomy import EnrichedTick
 from domain.gold.watermark import Seal
 from domain.served.latest_price import LatestPrice
@@ -37,10 +38,12 @@ TABLES: Mapping[str, type] = {
     "silver_ticks": Tick,
     "enriched_ticks": EnrichedTick,
     "bars_5m, bars_1h, bars_1d": Bar,
+    "bar_revisions": BarRevision,
     "bar_seals": Seal,
     "served_latest": LatestPrice,
     "dead_letters": DeadLetter,
     "outcomes": MessageOutcome,
+    "ledger": LedgerRow,
 }
 
 
