@@ -2,8 +2,7 @@
 The raw decoder: bytes of every raw topic to prices in our words.
 
 Each topic's messages are read fast, all together; those the fast reader is not sure of are read once more, one by one,
-exactly. The exact reader decides what is refused and why. Avro is turned into the JSON it stands for and goes the same
-way.
+exactly. The exact reader decides what is refused and why. Avro is first turned into the JSON it stands for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,30 +62,22 @@ class MarketDecoder:
                 continue
             unread = _unread(events.values, positions)
             readable = [event for event in positions if event not in unread] if unread else positions
-            fast = _read_fast(topic.reader, events.values, readable)
+            texts, refused = self._as_json(events.values, readable)
+            readable = [event for event in readable if event not in refused] if refused else readable
+            fast = _read_fast(topic.reader, texts, readable)
             frames += fast.prices
-            exact = self._read_again(topic, events.values, fast.unsure, frames)
-            readings |= {**unread, **exact}
+            readings |= {**unread, **refused}
+            readings |= {event: _read_exactly(topic, event, texts[event] or b"") for event in fast.unsure}
         return _decoded(frames, readings)
 
-    def _read_again(
-        self, topic: "_Topic", values: Values, unsure: Sequence[int], frames: list[pl.DataFrame]
-    ) -> Mapping[int, Reading]:
-        """Read what the fast reader was not sure of: Avro fast once more, as JSON, the rest exactly."""
-        texts: dict[int, bytes] = {}
-        readings: dict[int, Reading] = {}
-        for event in unsure:
-            value = values[event] or b""
-            try:
-                texts[event] = self._avro.to_json(value) if value.startswith(MAGIC) else value
-            except Unreadable as refused:
-                readings[event] = _refused(event, refused)
-        framed = [event for event, text in texts.items() if text is not values[event]]
-        fast = _read_fast(topic.reader, texts, framed)
-        frames += fast.prices
-        done = set(framed) - set(fast.unsure)
-        return readings | {
-            event: _read_exactly(topic, event, text) for event, text in texts.items() if event not in done
+    def _as_json(self, values: Sequence[bytes | None], events: Sequence[int]) -> tuple[Values, Mapping[int, Reading]]:
+        """The messages at these positions with Avro turned into JSON, and what becomes of Avro that can't be."""
+        framed = {event: value for event in events if (value := values[event]) and value.startswith(MAGIC)}
+        if not framed:
+            return values, {}
+        texts, unreadable = self._avro.all_to_json(framed)
+        return {**{event: values[event] or b"" for event in events}, **texts}, {
+            event: _refused(event, why) for event, why in unreadable.items()
         }
 
 

@@ -76,13 +76,10 @@ class AvroEvents:
 
     def read(self, records: Mapping[int, bytes], refused: Refused) -> Carriers:
         """This will read what it can, by position; each record it can't read is told to `refused`, with a reason."""
-        kept, bodies = [], []
-        for position, value in records.items():
-            if value.startswith(self._header):
-                kept.append(position)
-                bodies.append(value[HEADER_BYTES:])
-            else:
-                refused.add(position, Reason.UNKNOWN_SCHEMA, "", "written with another schema than this event's")
+        kept = [position for position, value in records.items() if value.startswith(self._header)]
+        for position in records.keys() - kept:
+            refused.add(position, Reason.UNKNOWN_SCHEMA, "", "written with another schema than this event's")
+        bodies = [records[position][HEADER_BYTES:] for position in kept]
         try:
             return Carriers(kept, self._columns(bodies))
         except ValueError:

@@ -17,6 +17,7 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
+from adapters.wire.arrow_json import joined
 from domain.gold.bar import LINEAGE
 from domain.silver.quality import Flag
 
@@ -171,11 +172,15 @@ def _checked(python: Any) -> Callable[[pl.Series, Any], pl.Series]:
 
 
 def _to_spans(column: pl.Series) -> pl.Series:
-    def told(spans: list[dict[str, Any]]) -> str:
-        ends = {span["partition"]: [span["first_offset"], span["last_offset"]] for span in spans}
-        return json.dumps(ends, separators=(",", ":"), ensure_ascii=False)
-
-    return pl.Series(column.name, [told(spans) for spans in column.to_list()], dtype=pl.String)
+    lists = column.to_arrow()
+    span = pl.Series(lists.values).struct
+    ends = [span.field(name) for name in ("first_offset", "last_offset")]
+    names = by_distinct(
+        span.field("partition").cast(pl.String), lambda name: json.dumps(name, ensure_ascii=False), pl.String
+    )
+    entries = pl.select(pl.concat_str([names, pl.lit(":["), ends[0], pl.lit(","), ends[1], pl.lit("]")])).to_series()
+    texts = pl.concat_str([pl.lit("{"), joined(entries, lists.offsets), pl.lit("}")])
+    return pl.select(texts.alias(column.name)).to_series()
 
 
 def _spans(text: str) -> list[dict[str, Any]] | None:

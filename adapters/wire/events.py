@@ -100,16 +100,25 @@ class EventCodec:
         return ReadEvents(facts, ordered[POSITION].to_list(), refused.all())
 
     def _read(self, form: EventForm, values: Sequence[bytes | None], refused: Refused) -> list[Carriers]:
-        as_json: dict[int, bytes] = {}
-        as_avro: dict[int, bytes] = {}
-        for position, value in enumerate(values):
-            if not value:
-                refused.add(position, Reason.EMPTY, "", "the record has no bytes")
-            elif value.startswith(MAGIC):
-                as_avro[position] = value
-            else:
-                as_json[position] = value
-        return [self._json[form.name].read(as_json, refused), self._avro[form.name].read(as_avro, refused)]
+        there = {position: value for position, value in enumerate(values) if value}
+        for position in set(range(len(values))) - there.keys() if len(there) < len(values) else ():
+            refused.add(position, Reason.EMPTY, "", "the record has no bytes")
+        as_json, as_avro = _by_format(there)
+        return [
+            read(records, refused)
+            for read, records in ((self._json[form.name].read, as_json), (self._avro[form.name].read, as_avro))
+            if records
+        ]
+
+
+def _by_format(records: Mapping[int, bytes]) -> tuple[Mapping[int, bytes], Mapping[int, bytes]]:
+    """Those in JSON and those in Avro. Nothing is less than Avro's first byte, so mostly two comparisons tell."""
+    if not records or not min(records.values()).startswith(MAGIC):
+        return records, {}
+    if max(records.values()).startswith(MAGIC):
+        return {}, records
+    as_avro = {position: value for position, value in records.items() if value.startswith(MAGIC)}
+    return {position: value for position, value in records.items() if position not in as_avro}, as_avro
 
 
 def _rebuilt(form: EventForm, carriers: Carriers, refused: Refused) -> pl.DataFrame:

@@ -84,6 +84,11 @@ def _events(part: list[Message], offsets: Counter[tuple[str, int]]) -> RawEvents
     return RawEvents(topics=told, partitions=partitions, offsets=numbers, timestamps_us=times, values=values)
 
 
+def live_messages(total: int) -> Iterator[Message]:
+    """Messages as feeds send them through a day, all about that day and the next ones: the project's own samples."""
+    return islice(_samples(), total)
+
+
 def _samples() -> Iterator[Message]:
     for sample in sample_messages(1, SAMPLE_START):
         yield sample.topic, sample.partition, sample.timestamp_ms * 1000, sample.value or b""
