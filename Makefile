@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed-from-lock
 SERVICE ?=
 PYTEST_ARGS ?=
+# Files of tests run side by side; WORKERS=0 runs one after the other in this process, as a debugger needs it.
+WORKERS ?= 2
 
 # What `make test SERVICE=…` selects: a service's tests by the words in their paths and names.
 TESTS_normalization := normaliz or decod or market or silver or bronze
@@ -15,7 +17,7 @@ TESTS_aggregation := aggregat or bar or watermark or seal or recompute
 TESTS_projection := project or latest or served
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test coverage lint format validate bench lock clean services-install services-up services-down services-status
+.PHONY: help install demo run test coverage lint format validate sim sim-night fuzz bench bench-distributed crash-night lock clean services-install services-up services-down services-status
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +41,7 @@ run: install  ## Run one service: make run SERVICE=all_in_one ARGS="--input FILE
 
 test: install  ## Run the suite, or one service's part of it: make test SERVICE=aggregation
 	@test -z "$(SERVICE)" || test -n "$(TESTS_$(SERVICE))" || { echo "SERVICE must be normalization, enrichment, aggregation or projection, not '$(SERVICE)'." >&2; exit 2; }
-	$(BIN)/python -m pytest $(if $(SERVICE),-k "$(TESTS_$(SERVICE))") $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(SERVICE),-k "$(TESTS_$(SERVICE))") $(PYTEST_ARGS)
 
 coverage: install  ## Run the suite and hold its branch coverage to 100 % of the core and 90 % of all
 	$(BIN)/coverage erase
@@ -59,8 +61,23 @@ format: install  ## Format the code and fix what can be fixed mechanically
 
 validate: lint test  ## Everything a commit needs: lint and test
 
+sim: install  ## Run simulated worlds: make sim SEED=7 for one with its trace, SEED=0 N=500 for many
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.simulation.run --seed $(or $(SEED),0) --count $(or $(N),1) --workers $(WORKERS)
+
+sim-night: install  ## Run fifty thousand simulated worlds, going on where the last night stopped
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.simulation.run --night --workers $(WORKERS)
+
+fuzz: install  ## Feed made-up bytes to decoders and commands for 20 minutes: make fuzz ARGS="miso --seconds 60"
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)
+
 bench: install  ## Measure speed and memory; prints numbers, asserts none
 	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.performance.bench $(ARGS)
+
+bench-distributed: install  ## Measure the four services on local servers: throughput, CPU and latencies
+	$(BIN)/python -m tests.performance.distributed $(ARGS)
+
+crash-night: install  ## Kill services under load on real servers, 200 times, and let a verifier judge: make crash-night ARGS="--seed 7"
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.e2e.crash.harness --kills 200 $(ARGS)
 
 services-install: install  ## Put PostgreSQL, Redis, Java and Kafka's jars in place (Debian packages, Maven Central)
 	$(BIN)/python -m entrypoints.services install

@@ -7,7 +7,7 @@ is rejected (the stage's dead letters, stored and announced like everything else
 without end, ever more slowly, and readiness says so) or the process stops (Fatal).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,12 +22,15 @@ from application.ports.journal import Journal
 from application.ports.logic_epoch import LogicEpoch
 from application.ports.meter import Meter
 from application.ports.tables import Table
+from application.ports.tracer import SPANS, Tracer, Untraced
 from application.stage import Stage
+from application.troubles import Troubles, Vigilance
 from domain.bronze.dead_letter import DeadLetters
 from domain.bronze.message_outcome import dead_letters, of_refused_rows
 from domain.gold.bar import LOGIC_EPOCH
 
 DEAD_LETTERS = "dead_letters"
+COMMITTING = "committing"
 
 T = TypeVar("T")
 
@@ -43,8 +46,8 @@ class Pace:
     first_wait_s: float = 0.1
     longest_wait_s: float = 10.0
     """Before a failed call is tried again; each wait is twice the one before, up to the longest."""
-    told_every_s: float = 30.0
-    """A trouble that lasts is told of this often."""
+    vigilance: Vigilance = attrs.field(factory=Vigilance)
+    """When a failing or slow call counts as trouble, and how often that is told."""
 
 
 class Stopped(Exception):
@@ -68,39 +71,69 @@ class Consume:
     stopping: Callable[[], bool] = lambda: False
     service_version: str = ""
     """Version of this program, for dead letters."""
+    tracer: Tracer = attrs.field(factory=Untraced)
+    """Hears of each batch that brought records."""
     before: Sequence[Callable[[], None]] = ()
     """What must succeed before the group is joined: checks of schemas and topics."""
-    trouble: str = attrs.field(init=False, default="not started yet")
-    """What keeps commits from advancing; empty while they can."""
+    meanwhile: Sequence[Callable[[], None]] = ()
+    """What is done beside, once before each poll."""
+    passed: Callable[[str], None] = lambda _: None
+    """Hears of each effect once it is performed, e.g. `stored silver_ticks`; see `_perform` for their order."""
+    _started: bool = attrs.field(init=False, default=False)
+    _troubles: Troubles = attrs.field(init=False)
     _consumer: Consumer | None = attrs.field(init=False, default=None)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     """The offset after the last record polled, of each partition that brought one."""
     _committed: dict[TopicPartition, Progress] = attrs.field(init=False, factory=dict)
+    _uncommitted: dict[TopicPartition, Progress] = attrs.field(init=False, factory=dict)
+    """Performed, and the commit of it failed."""
+
+    def __attrs_post_init__(self) -> None:
+        self._troubles = Troubles(self.stage.name, self.clock, self.journal, self.pace.vigilance)
+
+    @property
+    def trouble(self) -> str:
+        """What keeps commits from advancing; empty while they can."""
+        return self._troubles.told or ("" if self._started else "not started yet")
+
+    @property
+    def away(self) -> frozenset[str]:
+        """Names of what keeps them from it, e.g. clickhouse; empty also where the trouble has no such name."""
+        return self._troubles.away
 
     def start(self) -> None:
         """Wait until what must be there is, mark the logic epoch, and join the group."""
         for check in self.before:
             self._trying("starting", check)
         self._trying("marking the logic epoch", lambda: self.epoch.mark(LOGIC_EPOCH))
-        listener = Listener(self._assigned, self.stage.revoked)
+        listener = Listener(self._assigned, self._revoked)
         self._consumer = self.log.subscribe(self.group, self.stage.consumes, listener)
+        self._started = True
 
     def step(self) -> int:
         """
         Poll once, and perform what the stage decides about it.
 
         Returns:
-            How many records were taken.
+            How many records were taken; at least 1 where the stage has more to do without any.
 
         Raises:
             Fatal: The process must stop.
             Stopped: `stopping` turned true while a call was failing.
         """
+        for duty in self.meanwhile:
+            self._trying("catching up", duty)
         polled = self._trying("polling", lambda: self.consumer.poll(self.pace.batch, self.pace.linger_s))
+        if not len(polled):
+            return self._take(polled)
+        with self.tracer.span(SPANS.get(self.stage.name, self.stage.name), records=len(polled)):
+            return self._take(polled)
+
+    def _take(self, polled: Polled) -> int:
         outcome = self._trying("deciding", lambda: self.stage.run(polled))
         self._positions.update(polled.next_offsets)
         self._perform(self._refusing_unreadable(polled, outcome))
-        return len(polled)
+        return len(polled) or int(outcome.more)
 
     def finish(self) -> None:
         """Perform what the stage decides at the end of an input."""
@@ -133,8 +166,10 @@ class Consume:
             for announcement in self._announcements(part):
                 tell = partial(self.log.publish, announcement.topic, announcement.facts)
                 self._trying(f"announcing on {announcement.topic}", tell)
+                self.passed(f"announced {announcement.topic}")
         for part in parts:
             part.kept()
+        self.passed("kept")
         self._commit(parts[-1])
 
     def _stored(self, outcome: Outcome) -> Iterator[Outcome]:
@@ -152,6 +187,7 @@ class Consume:
         """Store rows; returns dead letters of those the table can never hold."""
         try:
             self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
+            self.passed(f"stored {store.table}")
         except RowsRefused as error:
             self.journal.error("rows that can't be stored became dead letters", table=store.table, error=str(error))
             events, refusals = of_refused_rows(store.table, error.rows, error.reasons)
@@ -167,24 +203,40 @@ class Consume:
             where: Progress(floor, max(floor, self._positions.get(where, floor)), outcome.owed)
             for where, floor in outcome.commit.items()
         }
+        come = {**self._uncommitted, **come}
         moved = {where: progress for where, progress in come.items() if self._committed.get(where) != progress}
         if not moved:
             return
         self._trying("reading the logic epoch", self._refuse_newer_logic)
+        self._troubles.begin(COMMITTING)
         try:
             self.consumer.commit({where: progress.floor for where, progress in moved.items()}, outcome.owed)
         except Retryable as error:
-            # What is stored is stored; the records come again, and the next commit says the same or more.
-            self.journal.warning("offsets were not committed; they will be with the next batch", error=str(error))
+            # What is stored is stored, and the stage goes on; the next turn commits the same or more.
+            self._uncommitted = moved
+            self._troubles.fail(COMMITTING, error, "offsets were not committed; they will be with the next batch")
+            self.clock.sleep(self.pace.first_wait_s)
             return
+        self._troubles.succeed(COMMITTING)
         self._committed.update(moved)
+        self._uncommitted = {}
+        self.passed("committed")
 
     def _assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
         self._refuse_newer_logic()
-        for where in committed:
-            self._committed.pop(where, None)
-            self._positions.pop(where, None)
+        self._forget(committed)
         self.stage.assigned(committed)
+
+    def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self._forget(partitions)
+        self.stage.revoked(partitions)
+
+    def _forget(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
+            for known in (self._committed, self._uncommitted, self._positions):
+                known.pop(where, None)
+        if not self._uncommitted:
+            self._troubles.succeed(COMMITTING)
 
     def _refuse_newer_logic(self) -> None:
         highest = self.epoch.highest()
@@ -196,16 +248,13 @@ class Consume:
 
     def _trying(self, what: str, call: Callable[[], T]) -> T:
         """Call until it succeeds: a Retryable failure harms nothing but time."""
-        wait_s, told_at_s = self.pace.first_wait_s, None
+        wait_s = self.pace.first_wait_s
         while True:
+            self._troubles.begin(what)
             try:
                 result = call()
             except Retryable as error:
-                self.trouble = f"{what}: {error}"
-                now_s = self.clock.monotonic_s()
-                if told_at_s is None or now_s - told_at_s >= self.pace.told_every_s:
-                    told_at_s = now_s
-                    self.journal.warning(f"{what} failed; trying again", error=str(error), stage=self.stage.name)
+                self._troubles.fail(what, error, f"{what} failed; trying again")
                 if self.stopping():
                     raise Stopped(self.trouble) from error
                 if self._consumer:
@@ -213,5 +262,5 @@ class Consume:
                 self.clock.sleep(wait_s)
                 wait_s = min(2 * wait_s, self.pace.longest_wait_s)
             else:
-                self.trouble = ""
+                self._troubles.succeed(what)
                 return result

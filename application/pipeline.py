@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from application import topics
-from application.stages.aggregate import SEALS, AggregateBars, bar_table
+from application.stages.aggregate import BAR_REVISIONS, SEALS, AggregateBars, bar_table
 from application.stages.enrich import TABLE as ENRICHED_TICKS
 from application.stages.enrich import EnrichTicks
+from application.stages.normalize import LEDGER, NormalizeTicks
 from application.stages.normalize import TICKS as SILVER_TICKS
-from application.stages.normalize import NormalizeTicks
 from application.stages.project import CACHE, ProjectLatest
 from application.stages.project import TABLE as SERVED_LATEST
 
@@ -40,7 +40,7 @@ STAGES = (
         runs=NormalizeTicks,
         consumes=topics.RAW,
         produces=lambda _: (topics.NORMALIZED, topics.dead_letters("normalization")),
-        writes=lambda _: (SILVER_TICKS, "dead_letters"),
+        writes=lambda _: (SILVER_TICKS, LEDGER, "dead_letters"),
     ),
     StageMap(
         name="enrichment",
@@ -60,7 +60,12 @@ STAGES = (
             topics.RECOMPUTE,
             topics.dead_letters("aggregation"),
         ),
-        writes=lambda intervals: (*(bar_table(interval) for interval in intervals), SEALS, "dead_letters"),
+        writes=lambda intervals: (
+            *(bar_table(interval) for interval in intervals),
+            BAR_REVISIONS,
+            SEALS,
+            "dead_letters",
+        ),
     ),
     StageMap(
         name="projection",

@@ -19,15 +19,18 @@ from rich.console import Console
 
 from application.commands.load import LoadRaw
 from application.consume import Stopped
+from application.pipeline import STAGES
 from application.ports.raw_source import BadInput, Lines
 from application.queries.readiness import CheckReadiness
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
 from entrypoints.admin.app import build_app
+from entrypoints.admin.quiet import feed_routes, quiet_routes
 from entrypoints.admin.serving import Stopping, address_of, listen, serve
-from entrypoints.container import Container, Profile
+from entrypoints.container import Container, Profile, service_version
 from entrypoints.environment import settings_or_exit
 from entrypoints.exporting import final_tables, outcomes, write
+from entrypoints.manifests import manifest
 from entrypoints.progress import Progress
 from entrypoints.refinery import Refinery
 from entrypoints.samples.stream import SampleFeed
@@ -141,11 +144,26 @@ class AllInOne:
         if self.durable:
             self.container.log()
             self.container.migrator().up()
+            self._reference_loaded()
         loops = [
-            self.container.loop(stage=stage(), group=f"all-in-one-{stage().name}", stopping=self._stopping.asked.is_set)
+            self.container.loop(
+                stage=stage(),
+                group=f"all-in-one-{stage().name}",
+                stopping=self._stopping.asked.is_set,
+                meanwhile=[self.container.feeds().notice] if stage is self.container.aggregate else [],
+            )
             for stage in stages
         ]
         self._refinery = Refinery(loops, self.container.settings().max_batch_size)
+
+    def _reference_loaded(self) -> None:
+        """Bring the folder's reference data to be; what is loaded there counts, whatever files are named later."""
+        self.container.sql_migrator().up()
+        if not self.container.load_starter_set()() and self.container.settings().reference_dir:
+            self.container.journal().warning(
+                "DATA_PROC_REFERENCE_DIR counts only where nothing is loaded yet, and this folder has its reference data; "
+                "change it with dataproc reference load --data-dir"
+            )
 
     def load(self, paths: list[str]) -> int:
         """Load files; then export, stop or go on serving."""
@@ -247,13 +265,20 @@ class AllInOne:
         settings = self.container.settings()
         listening = listen(settings.host, settings.port)
         _welcome(address_of(listening))
-        serve(self._app(), listening, lambda: self._pump(work), self._stopping, self.seconds)
+        serve(self._app(), listening, lambda: self._pump(work), self._stopping, seconds=self.seconds)
         return DONE
 
     def _app(self) -> Any:
         ready = CheckReadiness({"stages": lambda: not self._refinery.trouble})
+        about = manifest("all-in-one", STAGES, self.container.settings().bar_intervals, service_version(), ())
+        further = [quiet_routes(self.container.gaps(), self.container.seal()), feed_routes(self.container.feeds())]
         return build_app(
-            self.container.latest_prices(), self.container.bars(), ready, self.container.meter().exposition
+            self.container.latest_prices(),
+            self.container.bars(),
+            ready,
+            self.container.meter().exposition,
+            about,
+            further,
         )
 
 

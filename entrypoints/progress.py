@@ -14,7 +14,8 @@ LINE_EVERY_S = 5.0
 class Progress:
     """Tells of messages read and their rate. Silent where it is told to be."""
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, *, silent: bool = False, unit: str = "messages") -> None:
+        self._unit = unit
         self._console = Console(stderr=True)
         self._silent = silent
         self._live = Live(console=self._console, transient=True) if self._console.is_terminal and not silent else None
@@ -32,10 +33,10 @@ class Progress:
             self._live.stop()
 
     def tell(self, messages: int, doing: str) -> None:
-        """So many messages were read by now."""
+        """So many messages, or whatever else is counted, are through by now."""
         now_s = time.monotonic()
         rate = messages / max(now_s - self._began_s, 0.001)
-        line = f"{doing}: {messages:,} messages, {rate:,.0f} a second"
+        line = f"{doing}: {messages:,} {self._unit}, {rate:,.0f} a second"
         if self._live:
             self._live.update(Text(line))
         elif not self._silent and now_s - self._told_s >= LINE_EVERY_S:

@@ -22,7 +22,7 @@ class Refinery:
         self.turn()
 
     def turn(self) -> int:
-        """Let each stage take one batch. Returns how many records were taken."""
+        """Let each stage take one batch. Returns how many records were taken; 0 where nothing is left to do at once."""
         return sum(loop.step() for loop in self.loops)
 
     def keep_up(self) -> None:

@@ -6,6 +6,7 @@ Readiness says whether its commits can advance; liveness depends on nothing but 
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from application.consume import Consume, Stopped
@@ -13,15 +14,33 @@ from application.pipeline import STAGES
 from application.ports.errors import Fatal
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_app, build_service_app
-from entrypoints.admin.serving import Stopping, address_of, listen, serve
-from entrypoints.container import Container, Profile
+from entrypoints.admin.quiet import feed_routes, quiet_routes
+from entrypoints.admin.serving import Drain, Stopping, address_of, listen, serve
+from entrypoints.container import Container, Profile, service_version
 from entrypoints.environment import settings_or_exit
-from entrypoints.settings import BadSettings
+from entrypoints.manifests import manifest
+from entrypoints.settings import BadSettings, Settings
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
 
+NEEDED = {
+    "normalization": ("kafka", "clickhouse", "postgres"),
+    "enrichment": ("kafka", "clickhouse", "postgres"),
+    "aggregation": ("kafka", "clickhouse", "postgres"),
+    "projection": ("kafka", "clickhouse"),
+}
+"""What each service can't do its work without, by the names that errors of ports carry."""
+WITH_CACHE = ("enrichment", "projection")
+"""Services that use Redis, and do their work without it."""
+
+
 VERBS = {"normalization": "normalize", "enrichment": "enrich", "aggregation": "aggregate", "projection": "project"}
 """What the container calls the stage that does a service's work."""
+
+
+def servers_of(name: str) -> tuple[str, ...]:
+    """Every server a service uses."""
+    return (*NEEDED[name], *(("redis",) if name in WITH_CACHE else ()))
 
 
 def run(name: str) -> int:
@@ -36,19 +55,9 @@ def run(name: str) -> int:
     """
     stage_map = next(stage for stage in STAGES if stage.name == name)
     settings = settings_or_exit(f"254carbon-{name}", DATA_PROC_PORT=str(stage_map.port))
-    container = Container(settings=settings, profile=Profile.DISTRIBUTED.value)
-    stopping = Stopping()
-    stage = getattr(container, VERBS[name])()
-    loop = container.loop(
-        stage=stage,
-        group=settings.group_of(name),
-        stopping=stopping.asked.is_set,
-        before=_checks(name, container),
-    )
+    container = Container(settings=settings, profile=Profile.DISTRIBUTED.value, service=name)
     try:
-        listening = listen(settings.host, settings.port)
-        print(f"{name} answers on {address_of(listening)}", file=sys.stderr)
-        serve(_app(name, container, loop), listening, lambda: _work(loop, stopping), stopping)
+        _serve(name, settings, container)
     except BadSettings as error:
         print(error, file=sys.stderr)
         return BAD_USAGE
@@ -58,10 +67,34 @@ def run(name: str) -> int:
     return DONE
 
 
+def _serve(name: str, settings: Settings, container: Container) -> None:
+    stopping = Stopping()
+    loop = container.loop(
+        stage=getattr(container, VERBS[name])(),
+        group=settings.group_of(name),
+        stopping=stopping.asked.is_set,
+        before=_checks(name, container),
+        meanwhile=_duties(name, container),
+    )
+    listening = listen(settings.host, settings.port)
+    print(f"{name} answers on {address_of(listening)}", file=sys.stderr)
+    drain = Drain(settings.drain_s, lambda: _gave_up(container, loop))
+    serve(_app(name, container, loop), listening, lambda: _work(loop, stopping), stopping, drain=drain)
+
+
+def _duties(name: str, container: Container) -> list[Callable[[], None]]:
+    """What a service does beside, before each poll."""
+    if name == "projection":
+        return [container.cache().catch_up]
+    return [container.feeds().notice] if name == "aggregation" else []
+
+
 def _checks(name: str, container: Container) -> list[Callable[[], None]]:
     """What must hold before a service joins its group."""
     checks = [container.migrator().required_version_present, lambda: container.required_topics()(name)]
-    return [*checks, container.sql_migrator().required_version_present] if name == "enrichment" else checks
+    if name == "projection":
+        return checks
+    return [*checks, container.sql_migrator().required_version_present, container.required_reference()]
 
 
 def _work(loop: Consume, stopping: Stopping) -> None:
@@ -75,9 +108,31 @@ def _work(loop: Consume, stopping: Stopping) -> None:
         loop.close()
 
 
+def _gave_up(container: Container, loop: Consume) -> None:
+    container.journal().warning(
+        "stopping took too long and the process ends now; nothing is lost, what was not committed comes again",
+        trouble=loop.trouble,
+    )
+
+
+def _readiness(name: str, container: Container, loop: Consume) -> CheckReadiness:
+    """Whether commits can advance, and what is in their way."""
+    needed: dict[str, Callable[[], bool]] = {name: lambda: not loop.trouble}
+    needed |= {other: partial(_there, other, loop) for other in NEEDED[name]}
+    return CheckReadiness(needed, {"redis": lambda: not container.redis().away} if name in WITH_CACHE else {})
+
+
+def _there(other: str, loop: Consume) -> bool:
+    return other not in loop.away
+
+
 def _app(name: str, container: Container, loop: Consume) -> Any:
-    ready = CheckReadiness({name: lambda: not loop.trouble})
+    ready = _readiness(name, container, loop)
     exposition = container.meter().exposition
+    stages = [stage for stage in STAGES if stage.name == name]
+    about = manifest(name, stages, container.settings().bar_intervals, service_version(), servers_of(name))
+    quiet = quiet_routes(container.gaps(), container.seal())
     if name == "projection":
-        return build_app(container.latest_prices(), container.bars(), ready, exposition)
-    return build_service_app(ready, exposition)
+        return build_app(container.latest_prices(), container.bars(), ready, exposition, about, [quiet])
+    further = [quiet, feed_routes(container.feeds())] if name == "aggregation" else []
+    return build_service_app(ready, exposition, about, further)

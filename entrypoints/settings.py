@@ -60,6 +60,17 @@ def seconds(low: float, high: float) -> Read:
     return read
 
 
+def ratio(low: float, high: float) -> Read:
+    """A plain number within bounds, both included."""
+
+    def read(given: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", given.strip()) or not low <= float(given) <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+        return float(given)
+
+    return read
+
+
 def switch(given: str) -> bool:
     """On or off."""
     spelled = given.strip().lower()
@@ -117,6 +128,25 @@ def overrides_s(given: str) -> dict[str, float]:
     return found
 
 
+def days_by_table(given: str) -> dict[str, int | None]:
+    """Days by table, e.g. `silver_ticks=365,bars_5m=forever`; None is for ever."""
+    found: dict[str, int | None] = {}
+    for part in given.split(","):
+        table, equals, value = (text.strip() for text in part.partition("="))
+        if not equals or not table or table in found:
+            raise ValueError("must be tables and days, each table once, e.g. silver_ticks=365,bars_5m=forever")
+        found[table] = None if value == "forever" else whole(1, 36_500)(value)
+    return found
+
+
+def killpoint(given: str) -> tuple[str, int]:
+    """How an effect's name begins, and its how manieth: e.g. `stored bars_5m:3`."""
+    effect, _, passage = given.strip().rpartition(":")
+    if not effect or not re.fullmatch(r"[1-9][0-9]{0,8}", passage):
+        raise ValueError("must be an effect and a number, e.g. stored bars_5m:3")
+    return effect, int(passage)
+
+
 def setting(default: Any, read: Read, doc: str, *, secret: bool = False) -> Any:
     """
     Declare a setting.
@@ -137,7 +167,12 @@ class Settings:
 
     env: str = setting("local", text, "Name of the environment.")
     log_level: str = setting("info", one_of("debug", "info", "warning", "error"), "Least level that is logged.")
-    trace_enabled: bool = setting(True, switch, "Whether traces are recorded.")
+    trace_enabled: bool = setting(
+        True, switch, "Whether each batch is a span, by whose trace id its log lines are found together."
+    )
+    trace_endpoint: str = setting(
+        "", str.strip, "Address spans go to by OTLP over HTTP, e.g. http://collector:4318/v1/traces; empty: nowhere."
+    )
 
     host: str = setting("127.0.0.1", text, "Address HTTP listens on; the loopback unless told otherwise.")
     port: int = setting(8203, whole(0, 65_535), "Port HTTP listens on; 0 takes a free one.")
@@ -166,11 +201,44 @@ class Settings:
         secret=True,
     )
     postgres_dsn: str = setting(
-        "postgresql://postgres/dataproc", address("postgres", "postgresql", "sqlite"), "Reference data.", secret=True
+        "postgresql://postgres/dataproc",
+        address("postgres", "postgresql", "sqlite"),
+        "Database of reference data.",
+        secret=True,
     )
     redis_url: str = setting("redis://redis:6379/0", address("redis", "rediss", "unix"), "Cache.", secret=True)
+    kafka_timeout_s: float = setting(
+        10,
+        seconds(1, 300),
+        "Longest wait for a broker's answer, in seconds; a record nobody took in three times that is sent anew.",
+    )
+    clickhouse_timeout_s: float = setting(30, seconds(0.5, 3600), "Longest wait for ClickHouse to answer, in seconds.")
+    postgres_timeout_s: float = setting(5, seconds(0.5, 600), "Longest wait for the database to answer, in seconds.")
+    redis_timeout_s: float = setting(1, seconds(0.05, 60), "Longest wait for Redis to answer, in seconds.")
+    retry_wait_s: float = setting(
+        10, seconds(0.1, 600), "Longest wait before a failed call is tried again, in seconds; the first is 0.1."
+    )
+    slow_after_s: float = setting(
+        10, seconds(0.1, 600), "Seconds after which a call that has not returned makes the service unready."
+    )
+    drain_s: float = setting(
+        20, seconds(0.1, 600), "Longest time from a request to stop until the process ends, whatever still hangs."
+    )
+    killpoint: tuple[str, int] | None = setting(
+        None,
+        killpoint,
+        "For tests of crashes: the process kills itself once an effect is performed, e.g. `stored bars_5m:3` the third"
+        " time that table is written. Refused unless the environment is test.",
+    )
     consumer_group: str = setting(
         "dataproc", text, "Begins the names of the groups by which processes of one stage share partitions."
+    )
+
+    keep_days: Mapping[str, int | None] = setting(
+        attrs.Factory(dict),
+        days_by_table,
+        "Days by table after which `dataproc migrate up` lets rows expire, counted from the time they are for; `forever` "
+        "undoes it. Tables that are not named stay as they are, and keep rows for ever to begin with.",
     )
 
     max_batch_size: int = setting(20_000, whole(1, 1_000_000), "Most records a poll returns.")
@@ -181,12 +249,21 @@ class Settings:
         overrides_s,
         "Allowed lateness by feed, in seconds of event time, where it differs from its policy.",
     )
+    adaptive_lateness: bool = setting(
+        True, switch, "Let each feed's allowed lateness follow how late its ticks come, where it is not set above."
+    )
+    lateness_quantile: float = setting(0.999, ratio(0.5, 1), "Share of a feed's ticks that shall not be late.")
+    lateness_least: float = setting(0.5, ratio(0, 1), "Least lateness a feed may come to, as a share of its policy's.")
+    lateness_most: float = setting(4, ratio(1, 100), "Most lateness a feed may come to, as a multiple of its policy's.")
     idle_s: Mapping[str, float] = setting(
         attrs.Factory(dict),
         overrides_s,
         "Silence by feed after which its windows close, in seconds, where it differs from its policy.",
     )
     provisional_every_s: float = setting(1, seconds(0, 3600), "Seconds between announcements of open windows.")
+    recompute_windows_per_turn: int = setting(
+        1_000, whole(1, 1_000_000), "Most windows computed anew at once, so that a burst of late ticks holds up nobody."
+    )
     window_memory_ticks: int = setting(5_000_000, whole(1, 1_000_000_000), "Most ticks of open windows held in memory.")
     replay_limit: int = setting(
         1_000_000, whole(1, 1_000_000_000), "Most records a restart may have to replay a partition."
@@ -199,7 +276,9 @@ class Settings:
     )
 
     reference_dir: Path | None = setting(  # noqa: RUF009 - declares a field
-        None, existing_folder, "Folder of reference files in place of the shipped ones."
+        None,
+        existing_folder,
+        "Folder of reference files in place of the shipped ones; a database takes them where nothing is loaded yet.",
     )
     metadata_cache_s: float = setting(300, seconds(0, 86_400), "Seconds for which looked-up metadata is remembered.")
     curve_rebuild_threads: int = setting(4, whole(1, 256), "Parallel curve builds.")
@@ -231,6 +310,8 @@ class Settings:
                 values[fields[name].name] = fields[name].metadata["read"](given[name])
             except ValueError as error:
                 problems.append(_unusable(fields[name], given[name], error))
+        if values.get("killpoint") and values.get("env") != "test":
+            problems.append("DATA_PROC_KILLPOINT: only a process in DATA_PROC_ENV=test may be told to kill itself")
         if problems:
             raise BadSettings(problems)
         return cls(**values)

@@ -29,8 +29,9 @@ CREATE_DATABASE = "CREATE DATABASE IF NOT EXISTS {} ENGINE = Atomic"
 INSERTING: Mapping[str, str] = {"optimize_on_insert": "0"}
 """Settings of every insert: replacing within the block is left to merges and FINAL, which doubles the rows a second."""
 
-CONNECT_TIMEOUT_S = 10
-ANSWER_TIMEOUT_S = 60
+ANSWER_WITHIN_S = 30.0
+CONNECT_WITHIN_S = 10.0
+"""At most; a shorter patience with answers holds for connecting too."""
 
 Value = str | int | list[int] | list[str]
 Parameters = Mapping[str, Value]
@@ -84,9 +85,16 @@ class Address:
 
     parts: SplitResult = attrs.field(repr=False)
     database: str
+    answer_within_s: float = ANSWER_WITHIN_S
+    """How long the server may say nothing before it counts as away."""
+
+    @property
+    def connect_within_s(self) -> float:
+        """The same for a connection."""
+        return min(CONNECT_WITHIN_S, self.answer_within_s)
 
     @classmethod
-    def parse(cls, url: str) -> "Address":
+    def parse(cls, url: str, answer_within_s: float = ANSWER_WITHIN_S) -> "Address":
         """
         Read a URL. Its database is named by the path of a server's URL, or by `?database=`.
 
@@ -102,10 +110,10 @@ class Address:
         if parts.scheme == "chdb":
             if not parts.path.strip("/") or parts.netloc:
                 raise BadAddress("chdb needs a directory, written with three slashes: chdb:///path")
-            return cls(parts, named or DATABASE)
+            return cls(parts, named or DATABASE, answer_within_s)
         if not parts.hostname:
             raise BadAddress(f"{parts.scheme}:// needs a host, e.g. {parts.scheme}://127.0.0.1")
-        return cls(parts, named or parts.path.strip("/") or DATABASE)
+        return cls(parts, named or parts.path.strip("/") or DATABASE, answer_within_s)
 
 
 def quoted(name: str) -> str:

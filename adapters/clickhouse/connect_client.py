@@ -17,8 +17,6 @@ from clickhouse_connect.driver.external import ExternalData
 from urllib3.exceptions import HTTPError
 
 from adapters.clickhouse.client import (
-    ANSWER_TIMEOUT_S,
-    CONNECT_TIMEOUT_S,
     CREATE_DATABASE,
     KEYS,
     Address,
@@ -140,8 +138,9 @@ class ConnectClient:
                 username=unquote(parts.username) if parts.username else None,
                 password=unquote(parts.password or ""),
                 autogenerate_session_id=False,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                send_receive_timeout=ANSWER_TIMEOUT_S,
+                form_encode_query_params=True,  # a query beside a table goes into the URL otherwise: 1 ms to encode
+                connect_timeout=self._address.connect_within_s,
+                send_receive_timeout=self._address.answer_within_s,
             )
         client.database = database or None
         return client

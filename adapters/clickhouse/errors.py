@@ -89,6 +89,8 @@ LOCKED = ("Cannot lock file", "Error initializing EmbeddedServer")
 """How chDB says that it can't have a directory; the second names no cause, and this is the usual one."""
 
 TOLD_CHARACTERS = 400
+CLICKHOUSE = "clickhouse"
+"""What readiness calls it."""
 
 _CODE = re.compile(r"\bCode: (\d+)\b")
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
@@ -133,7 +135,7 @@ def translated(error: BaseException, what: str) -> Exception:
             f"or use another directory (the engine says: {told})"
         )
     if code is None or code in TRANSIENT:
-        return StoreUnavailable(f"{what}: ClickHouse can't do it now: {told}")
+        return StoreUnavailable(f"{what}: ClickHouse can't do it now: {told}", CLICKHOUSE)
     if code in OF_A_ROW:
         return RowRefused(told)
     if code in OF_THE_SCHEMA:

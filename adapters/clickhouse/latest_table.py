@@ -1,5 +1,7 @@
 """Latest prices in ClickHouse."""
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from adapters.clickhouse.client import ClickHouse
@@ -7,6 +9,7 @@ from adapters.clickhouse.table import ClickHouseTable, Layout
 from adapters.clickhouse.windows import rows_of_keys
 from domain.served.latest_price import LatestPrices
 
+PORTION = 10_000
 LAYOUT = Layout("served_latest", ("tenant_id", "instrument_id"))
 
 
@@ -26,6 +29,18 @@ class ClickHouseLatestTable(ClickHouseTable[LatestPrices]):
             "WHERE tenant_id = {tenant:String} AND instrument_id = {instrument:String}",
             {"tenant": tenant_id, "instrument": instrument_id},
         )
+
+    def portions(self, most: int = PORTION) -> Iterator[LatestPrices]:
+        """Every row, in portions of at most so many, as each stands when its portion is read."""
+        found = self.found("ORDER BY tenant_id, instrument_id LIMIT {most:UInt64}", {"most": most})
+        while len(found):
+            yield found
+            last = found.frame.row(-1, named=True)
+            found = self.found(
+                "WHERE (tenant_id, instrument_id) > ({tenant:String}, {instrument:String})"
+                " ORDER BY tenant_id, instrument_id LIMIT {most:UInt64}",
+                {"tenant": last["tenant_id"], "instrument": last["instrument_id"], "most": most},
+            )
 
     def listed(self, tenant_id: str, market: str | None, limit: int) -> LatestPrices:
         """Return the first `limit` rows of a tenant by instrument_id, of one market where one is named."""

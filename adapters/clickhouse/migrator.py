@@ -38,6 +38,7 @@ EXPIRING = {
 """Tables whose rows may expire, with the column their age is counted from; bars of each interval besides."""
 
 _NUMBERED = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
+_DAYS = re.compile(r" TTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
@@ -113,6 +114,8 @@ class ClickHouseMigrator:
     intervals: Sequence[str]
     """Names of the enabled bar intervals."""
     migrations: Sequence[Migration] = attrs.field(factory=shipped)
+    keep_days: Mapping[str, int | None] = attrs.field(factory=dict)
+    """For how long rows are kept, as in `keep_for`; tables that are not named stay as they are."""
 
     def status(self) -> Status:
         """
@@ -134,7 +137,7 @@ class ClickHouseMigrator:
         return Status(tuple(done), tuple(pending))
 
     def up(self) -> list[Step]:
-        """Run what has not run yet, in order; return it."""
+        """Run what has not run yet, in order, and let rows expire as told; return what has run."""
         self.client.create_database()
         self.client.command(
             f"CREATE TABLE IF NOT EXISTS {self._ledger} (version UInt32, interval String, name String, checksum String,"
@@ -146,12 +149,14 @@ class ClickHouseMigrator:
             for statement in step.migration.statements(step.interval):
                 self.client.command(statement)
             self._record(step)
+        self.keep_for(self.keep_days)
         return list(pending)
 
     def dry_run(self) -> Iterator[str]:
         """The statements that `up` would run, each as one text."""
         for step in self.status().pending:
             yield from step.migration.statements(step.interval)
+        yield from self._keeping(self.keep_days)
 
     def required_version_present(self) -> None:
         """
@@ -177,14 +182,20 @@ class ClickHouseMigrator:
         Raises:
             Fatal: A table is named whose rows don't expire.
         """
+        for statement in self._keeping(days):
+            self.client.command(statement)
+
+    def _keeping(self, days: Mapping[str, int | None]) -> Iterator[str]:
+        """The statements that change for how long rows are kept; a rule that is there is left alone."""
         columns = {**EXPIRING, **{f"bars_{interval}": "interval_start" for interval in self.intervals}}
         strange = sorted(days.keys() - columns.keys())
         if strange:
             raise Fatal(f"rows of {', '.join(strange)} don't expire; those of {', '.join(sorted(columns))} may")
+        kept_now = self._kept_now() if days else {}
         for table, kept in days.items():
             rule = "REMOVE TTL" if kept is None else f"MODIFY TTL toDateTime({columns[table]}) + INTERVAL {kept:d} DAY"
-            if kept is not None or self._expires(table):
-                self.client.command(f"ALTER TABLE {quoted(self.client.database)}.{quoted(table)} {rule}")
+            if kept != kept_now.get(table):
+                yield f"ALTER TABLE {quoted(self.client.database)}.{quoted(table)} {rule}"
 
     @property
     def _ledger(self) -> str:
@@ -195,14 +206,19 @@ class ClickHouseMigrator:
             intervals = self.intervals if INTERVAL in migration.text else [""]
             yield from (Step(migration, interval) for interval in intervals)
 
-    def _expires(self, table: str) -> bool:
-        found = self.client.rows(
-            "SELECT count() AS found FROM system.tables"
-            " WHERE database = {database:String} AND name = {table:String} AND engine_full LIKE '% TTL %'",
-            {"found": pl.UInt64},
-            {"database": self.client.database, "table": table},
+    def _kept_now(self) -> dict[str, int | None]:
+        """Days after which rows of each table expire, 0 where its rule is none of ours; tables that keep them are left out."""
+        sql = (
+            "SELECT name, engine_full FROM system.tables"
+            " WHERE database = {database:String} AND engine_full LIKE '% TTL %'"
         )
-        return bool(found["found"].item())
+        schema = {"name": pl.String, "engine_full": pl.String}
+        try:
+            found = self.client.rows(sql, schema, {"database": self.client.database})
+        except SchemaBehind:
+            return {}
+        rules = {table: _DAYS.search(engine) for table, engine in found.iter_rows()}
+        return {table: int(rule[1]) if rule else 0 for table, rule in rules.items()}
 
     def _recorded(self) -> dict[tuple[int, str], str]:
         sql = f"SELECT version, interval, checksum FROM {self._ledger} FINAL"  # noqa: S608 (a name of ours)

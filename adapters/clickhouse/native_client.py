@@ -12,8 +12,6 @@ from clickhouse_driver.defines import DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS
 from clickhouse_driver.errors import Error
 
 from adapters.clickhouse.client import (
-    ANSWER_TIMEOUT_S,
-    CONNECT_TIMEOUT_S,
     CREATE_DATABASE,
     INSERTING,
     KEYS,
@@ -123,8 +121,9 @@ class NativeClient:
             user=unquote(parts.username or "default"),
             password=unquote(parts.password or ""),
             secure=parts.scheme == "clickhouses",
-            connect_timeout=CONNECT_TIMEOUT_S,
-            send_receive_timeout=ANSWER_TIMEOUT_S,
+            connect_timeout=self._address.connect_within_s,
+            send_receive_timeout=self._address.answer_within_s,
+            sync_request_timeout=self._address.connect_within_s,
             client_name="dataproc",
             settings={"server_side_params": True},
         )

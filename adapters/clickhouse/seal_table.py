@@ -18,3 +18,10 @@ class ClickHouseSealTable(ClickHouseTable[Seals]):
     def of_partitions(self, partitions: Sequence[int]) -> Seals:
         """Return the seals of all instruments that these partitions of the tick topic carry."""
         return self.found("WHERE has({partitions:Array(Int32)}, partition)", {"partitions": list(partitions)})
+
+    def of(self, tenant_id: str, instrument_id: str) -> Seals:
+        """Return the seal of this instrument; nothing where it has none."""
+        return self.found(
+            "WHERE tenant_id = {tenant:String} AND instrument_id = {instrument:String}",
+            {"tenant": tenant_id, "instrument": instrument_id},
+        )

@@ -11,9 +11,6 @@ OPEN_ENVIRONMENTS = frozenset({"local", "test"})
 """Where a connection may be plain."""
 UNENCRYPTED = frozenset({"PLAINTEXT", "SASL_PLAINTEXT"})
 
-ANSWER_WITHIN_S = 10.0
-"""How long a broker may take to answer a question before it counts as away."""
-
 
 @attrs.frozen(kw_only=True)
 class KafkaAccess:
@@ -40,6 +37,8 @@ class KafkaAccess:
     """PEM file of our own certificate, where brokers ask for one."""
     key_path: str = ""
     key_password: str = attrs.field(default="", repr=lambda value: "***" if value else "''")
+    answer_within_s: float = 10.0
+    """How long a broker may take to answer a question before it counts as away."""
     client: str = "dataproc"
     """Our name in the brokers' logs."""
 
@@ -57,7 +56,7 @@ class KafkaAccess:
             "bootstrap.servers": self.bootstrap,
             "client.id": self.client,
             "security.protocol": self.protocol,
-            "socket.timeout.ms": round(ANSWER_WITHIN_S * 1000),
+            "socket.timeout.ms": round(self.answer_within_s * 1000),
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 2000,
             "allow.auto.create.topics": False,

@@ -10,8 +10,9 @@ While a failed call is tried again nothing is polled; `stay` then pauses every p
 through, so that the member keeps its place and its memory does not grow.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, Protocol, cast
 
 import attrs
@@ -22,7 +23,7 @@ from confluent_kafka import TopicPartition as KafkaPlace
 from adapters.kafka import marks
 from adapters.kafka.access import KafkaAccess
 from adapters.kafka.producing import LARGEST_RECORD
-from adapters.kafka.refusals import OUTSIDE_THE_LOG, refusal
+from adapters.kafka.refusals import KAFKA, OUTSIDE_THE_LOG, refusal
 from adapters.wire.events import EventCodec, ReadEvents
 from application.ports.errors import Fatal, LogUnavailable, PortError, WrongTopics
 from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition, Unreadable
@@ -143,12 +144,18 @@ class KafkaConsumer:
             self._gather(max_records, timeout_s)
         except KafkaException as error:
             raise refusal(error.args[0], f"polling as group {self.group}") from error
-        messages = [message for message in self._waiting if _place(message) not in self._new]
-        self._waiting = [message for message in self._waiting if _place(message) in self._new]
-        polled = self._polled(messages)
+        polled = self._polled(self._let_go())
         if not len(polled):
             self._refuse_if_away()
         return polled
+
+    def _let_go(self) -> Sequence[Taken]:
+        """What may be returned: all that waits, but for what new partitions brought."""
+        waiting, self._waiting = self._waiting, []
+        if not self._new:
+            return waiting
+        self._waiting = [message for message in waiting if _place(message) in self._new]
+        return [message for message in waiting if _place(message) not in self._new]
 
     def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
         """Make these the offsets from which the group resumes, with how far it has really come beside them."""
@@ -190,7 +197,10 @@ class KafkaConsumer:
         """Place partitions where the group resumes; one it never committed, at its beginning."""
         places = [KafkaPlace(place.topic, place.partition) for place in partitions]
         try:
-            found = {_where(place): place.offset for place in marks.committed(consumer, places, self.group)}
+            found = {
+                _where(place): place.offset
+                for place in marks.committed(consumer, places, self.group, self.access.answer_within_s)
+            }
         except PortError as error:
             self._unplaced = error
             found = {}
@@ -231,11 +241,15 @@ class KafkaConsumer:
         if self._new:
             self.listener.assigned({where: self._new[where] for where in sorted(self._new)})
             self._positions.update({where: offset or 0 for where, offset in self._new.items()})
+            # One that went while everything was paused comes back paused, and would never bring a record again.
+            self._consumer.resume([KafkaPlace(where.topic, where.partition) for where in self._new])
             self._new.clear()
 
     def _join_anew(self) -> None:
         """Partitions whose offsets could not be read are given back: nothing of them may be polled."""
         error, self._unplaced = self._unplaced, None
+        self._new.clear()
+        self._waiting.clear()
         self._consumer.unsubscribe()
         self._subscribe()
         if error:
@@ -279,16 +293,12 @@ class KafkaConsumer:
 
     def _runs(self, messages: Iterable[Taken]) -> dict[TopicPartition, list[Taken]]:
         """Records by partition, in offset order, of partitions the listener knows and that are still owned."""
-        runs: dict[tuple[str, int], list[Taken]] = {}
+        runs: dict[tuple[str, int], list[Taken]] = defaultdict(list)
         for message in messages:
             if message.error():
                 self._note(message)
-                continue
-            place = (message.topic(), message.partition())
-            if place in runs:
-                runs[place].append(message)
             else:
-                runs[place] = [message]
+                runs[message.topic(), message.partition()].append(message)
         self._trouble = None if runs else self._trouble
         owned = {TopicPartition(*place): run for place, run in runs.items()}
         return {where: run for where, run in owned.items() if where in self._positions}
@@ -320,7 +330,7 @@ class KafkaConsumer:
         try:
             known = self._consumer.list_topics(timeout=1.0).topics
         except KafkaException as error:
-            raise LogUnavailable(f"no broker answers at {self.access.bootstrap}") from error
+            raise LogUnavailable(f"no broker answers at {self.access.bootstrap}", KAFKA) from error
         if not set(self.topics) <= known.keys():
             raise said
 
@@ -329,7 +339,7 @@ class KafkaConsumer:
     ) -> tuple[Records, Unreadable | None]:
         messages = [message for _, run in parts for message in run]
         read = self.codec.decode(topic, [message.value() for message in messages])
-        partition = pl.Series("partition", [message.partition() for message in messages], dtype=pl.Int32)
+        partition = pl.Series("partition", _partitions(parts), dtype=pl.Int32)
         offset = pl.Series("offset", [message.offset() for message in messages], dtype=pl.Int64)
         if len(read.kept) == len(messages):
             return Records(topic, partition, offset, read.facts), None
@@ -356,19 +366,24 @@ def _raw(topic: str, parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]) ->
 
     Within a partition their order stands, whatever their times say.
     """
-    messages = [message for _, run in parts for message in run]
+    messages, partitions = [message for _, run in parts for message in run], _partitions(parts)
     stamps = [message.timestamp()[1] for message in messages]
     if len(parts) > 1:
         due = _never_falling(stamps, [len(run) for _, run in parts])
         order = sorted(range(len(messages)), key=due.__getitem__)
         messages, stamps = [messages[at] for at in order], [stamps[at] for at in order]
+        partitions = [partitions[at] for at in order]
     return RawEvents(
         topics=[topic] * len(messages),
-        partitions=[message.partition() for message in messages],
+        partitions=partitions,
         offsets=[message.offset() for message in messages],
         timestamps_us=[stamp * 1000 for stamp in stamps],
         values=[message.value() for message in messages],
     )
+
+
+def _partitions(parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]) -> list[int]:
+    return [number for where, run in parts for number in repeat(where.partition, len(run))]
 
 
 def _never_falling(stamps: Sequence[int], lengths: Iterable[int]) -> list[int]:

@@ -10,7 +10,7 @@ from confluent_kafka import TopicPartition as KafkaPlace
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # documented, not in __all__
 
 from adapters.kafka import marks
-from adapters.kafka.access import ANSWER_WITHIN_S, KafkaAccess
+from adapters.kafka.access import KafkaAccess
 from adapters.kafka.consumer import KafkaConsumer, Membership
 from adapters.kafka.producing import Appender, Record
 from adapters.kafka.refusals import refusal
@@ -60,7 +60,7 @@ class KafkaEventLog:
     def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """The offset the next record of each partition will get."""
         asked: Any = dict.fromkeys(self._places(topics), OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        answers = self._administrator().list_offsets(asked, request_timeout=ANSWER_WITHIN_S)
+        answers = self._administrator().list_offsets(asked, request_timeout=self.access.answer_within_s)
         return {
             _where(place): self._answer(future, "reading where topics end").offset for place, future in answers.items()
         }
@@ -88,7 +88,7 @@ class KafkaEventLog:
 
     def _answer(self, future: Any, doing: str) -> Any:
         try:
-            return future.result(ANSWER_WITHIN_S + 1)
+            return future.result(self.access.answer_within_s + 1)
         except KafkaException as error:
             raise refusal(error.args[0], doing) from error
 

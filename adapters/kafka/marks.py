@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as KafkaPlace
 
-from adapters.kafka.access import ANSWER_WITHIN_S, KafkaAccess
+from adapters.kafka.access import KafkaAccess
 from adapters.kafka.refusals import refusal
 from application.ports.event_log import Progress, TopicPartition
 
@@ -41,16 +41,16 @@ def read(access: KafkaAccess, group: str, places: Sequence[KafkaPlace]) -> list[
     """
     onlooker = Consumer({**access.config(), "group.id": group, "enable.auto.commit": False})
     try:
-        return committed(onlooker, places, group)
+        return committed(onlooker, places, group, access.answer_within_s)
     finally:
         onlooker.close()
 
 
-def committed(consumer: Consumer, places: Sequence[KafkaPlace], group: str) -> list[KafkaPlace]:
+def committed(consumer: Consumer, places: Sequence[KafkaPlace], group: str, within_s: float) -> list[KafkaPlace]:
     """The commits of a consumer's group at these places, offset below 0 where there is none."""
     doing = f"reading the offsets of group {group}"
     try:
-        found = consumer.committed(list(places), ANSWER_WITHIN_S)
+        found = consumer.committed(list(places), within_s)
     except KafkaException as error:
         raise refusal(error.args[0], doing) from error
     for place in found:

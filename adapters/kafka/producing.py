@@ -7,11 +7,11 @@ import attrs
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from adapters.kafka.access import KafkaAccess
-from adapters.kafka.refusals import refusal
+from adapters.kafka.refusals import KAFKA, refusal
 from application.ports.errors import LogUnavailable
 
-DELIVERED_WITHIN_S = 30.0
-"""A record that no broker has acknowledged by then has failed, and with it the call."""
+DELIVERED_WITHIN = 3
+"""A record that no broker has acknowledged in so many times an answer may take has failed, and with it the call."""
 QUEUED_KIB = 64 * 1024
 """Most that waits for brokers; more is appended as it is acknowledged."""
 LARGEST_RECORD = 8 * 1024 * 1024
@@ -30,9 +30,13 @@ class Appender:
     """
 
     access: KafkaAccess
-    delivered_within_s: float = DELIVERED_WITHIN_S
+    delivered_within_s: float = attrs.field()
     _producer: Producer | None = attrs.field(init=False, default=None)
     _failure: KafkaError | None = attrs.field(init=False, default=None)
+
+    @delivered_within_s.default
+    def _as_patient_as_the_access(self) -> float:
+        return DELIVERED_WITHIN * self.access.answer_within_s
 
     def append(self, topic: str, records: Iterable[Record]) -> None:
         """
@@ -53,7 +57,7 @@ class Appender:
         self._refuse_failure(topic)
         if left:
             self._replace()
-            raise LogUnavailable(f"publishing on {topic}: {left} records were not acknowledged in time")
+            raise LogUnavailable(f"publishing on {topic}: {left} records were not acknowledged in time", KAFKA)
 
     def _refuse_failure(self, topic: str) -> None:
         failure = self._failure
@@ -62,7 +66,7 @@ class Appender:
         self._replace()
         said = refusal(failure, f"publishing on {topic}")
         # What ends an idempotent producer is over with the next one: everything is appended again.
-        raise LogUnavailable(str(said)) if failure.fatal() else said
+        raise LogUnavailable(str(said), KAFKA) if failure.fatal() else said
 
     def close(self) -> None:
         """Let the producer go. Everything appended is durable already."""
@@ -86,7 +90,7 @@ class Appender:
         while len(producer) > enough:
             if monotonic() > until:
                 self._replace()
-                raise LogUnavailable(f"publishing on {topic}: the brokers take no more")
+                raise LogUnavailable(f"publishing on {topic}: the brokers take no more", KAFKA)
             producer.poll(0.1)
 
     def _connected(self) -> Producer:

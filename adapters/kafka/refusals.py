@@ -4,6 +4,9 @@ from confluent_kafka import KafkaError
 
 from application.ports.errors import Denied, Fatal, LogUnavailable, OffsetLost, PortError, WrongTopics
 
+KAFKA = "kafka"
+"""What readiness calls the brokers."""
+
 DENIED = frozenset(
     {
         KafkaError._AUTHENTICATION,  # noqa: SLF001  (librdkafka's own codes begin with an underscore)
@@ -64,10 +67,10 @@ def refusal(error: KafkaError, doing: str) -> PortError:
     if code in NO_SUCH_TOPIC:
         return WrongTopics(f"{said}; run dataproc topics create")
     if code in OUTSIDE_THE_LOG:
-        return OffsetLost(f"{said}; what lay there is gone or was never written: see the how-to on a lost offset")
+        return OffsetLost(f"{said}; what lay there is gone or was never written: see docs/how-to/lost-offset.md")
     if code in HOPELESS:
         return Fatal(said)
-    return Fatal(said) if error.fatal() or code == KafkaError._FATAL else LogUnavailable(said)  # noqa: SLF001
+    return Fatal(said) if error.fatal() or code == KafkaError._FATAL else LogUnavailable(said, KAFKA)  # noqa: SLF001
 
 
 def _cause(error: KafkaError) -> int:

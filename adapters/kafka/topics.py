@@ -8,8 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from adapters.kafka.access import ANSWER_WITHIN_S, KafkaAccess
-from adapters.kafka.refusals import refusal
+from adapters.kafka.access import KafkaAccess
+from adapters.kafka.refusals import KAFKA, refusal
 from application.ports.errors import LogUnavailable
 from application.ports.topics import TopicPlan
 
@@ -26,7 +26,7 @@ class KafkaTopics:
     def partitions(self) -> dict[str, int]:
         """Every topic there is, with its partitions."""
         try:
-            known = self._administrator().list_topics(timeout=ANSWER_WITHIN_S)
+            known = self._administrator().list_topics(timeout=self.access.answer_within_s)
         except KafkaException as error:
             raise refusal(error.args[0], f"listing topics at {self.access.bootstrap}") from error
         return {name: len(topic.partitions) for name, topic in known.topics.items() if topic.error is None}
@@ -41,7 +41,7 @@ class KafkaTopics:
         ]
         if not wanted:
             return []
-        answers = self._administrator().create_topics(wanted, request_timeout=3 * ANSWER_WITHIN_S)
+        answers = self._administrator().create_topics(wanted, request_timeout=3 * self.access.answer_within_s)
         made = []
         for name, answer in answers.items():
             try:
@@ -56,10 +56,10 @@ class KafkaTopics:
 
     def _wait_until_seen(self, names: Sequence[str]) -> None:
         """A topic that was created is known to every broker only a moment later."""
-        until = monotonic() + ANSWER_WITHIN_S
+        until = monotonic() + self.access.answer_within_s
         while not set(names) <= self.partitions().keys():
             if monotonic() > until:
-                raise LogUnavailable(f"the brokers do not know the topics they created: {', '.join(names)}")
+                raise LogUnavailable(f"the brokers do not know the topics they created: {', '.join(names)}", KAFKA)
             sleep(0.05)
 
     def _administrator(self) -> AdminClient:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from threading import Event
 from typing import Any, TypeVar
 
 import attrs
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 ANSWER_WITHIN_S = 1.0
 CONNECT_WITHIN_S = 1.0
+REDIS = "redis"
+"""What readiness calls it."""
 
 _NOT_US = (AuthenticationError, AuthorizationError, NoPermissionError)
 _NOT_NOW = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
@@ -45,6 +48,13 @@ class RedisConnection:
     """One server. Safe for threads; connects when first needed."""
 
     client: "Redis" = attrs.field(repr=False)
+    answer_within_s: float = ANSWER_WITHIN_S
+    _silent: Event = attrs.field(factory=Event, init=False, repr=False)
+
+    @property
+    def away(self) -> bool:
+        """Whether the last call could not reach the server."""
+        return self._silent.is_set()
 
     @classmethod
     def at(cls, url: str, answer_within_s: float = ANSWER_WITHIN_S) -> "RedisConnection":
@@ -70,7 +80,7 @@ class RedisConnection:
             )
         except (ValueError, RedisError) as error:
             raise Fatal("DATA_PROC_REDIS_URL is no address of a Redis; write redis://host:port/0") from error
-        return cls(client)
+        return cls(client, answer_within_s)
 
     def asking(self, what: str, call: Callable[["Redis"], T]) -> T:
         """
@@ -85,9 +95,14 @@ class RedisConnection:
             Denied: It refuses who we are, or what we may do.
         """
         try:
-            return call(self.client)
+            answer = call(self.client)
         except RedisError as error:
-            raise translated(error, what) from error
+            said = translated(error, what)
+            if isinstance(said, StoreUnavailable):
+                self._silent.set()
+            raise said from error
+        self._silent.clear()
+        return answer
 
     def pipelined(self, what: str, commands: Iterable[Sequence[Any]]) -> list[Any]:
         """
@@ -120,4 +135,4 @@ def translated(error: RedisError, what: str) -> PortError:
         )
     if isinstance(error, ResponseError) and not (isinstance(error, _NOT_NOW) or _PASSING.search(told)):
         return CommandRefused(f"{what}: Redis refuses it: {told}")
-    return StoreUnavailable(f"{what}: Redis can't do it now: {told}")
+    return StoreUnavailable(f"{what}: Redis can't do it now: {told}", REDIS)

@@ -1,5 +1,8 @@
 """A price cache that may be away without holding up who writes to it."""
 
+from collections.abc import Callable, Iterable
+from threading import Lock
+
 import attrs
 import polars as pl
 
@@ -10,13 +13,18 @@ from application.ports.price_cache import PriceCache
 from domain.served.latest_price import LatestPrices
 
 
+def _nothing() -> Iterable[LatestPrices]:
+    return ()
+
+
 @attrs.define
 class PatientPriceCache:
     """
     What can't be set now is kept, the latest row of each instrument, and set with what comes after.
 
     The table that lasts has every row already, and who asks for a price finds it there meanwhile, so nothing waits for
-    a cache. While it is away it is tried again once in `again_after_s`. For one writer.
+    a cache. While it is away it is tried again once in `again_after_s`. What a process kept that ended meanwhile, or
+    what the cache lost, is in the table too: `catch_up` sets all of it at the start, and whenever the cache was away.
     """
 
     cache: PriceCache
@@ -24,18 +32,61 @@ class PatientPriceCache:
     journal: Journal
     again_after_s: float = 1.0
     told_every_s: float = 30.0
+    everything: Callable[[], Iterable[LatestPrices]] = _nothing
+    """All rows of the table that lasts, in portions."""
+    restarts: Callable[[], int] = lambda: 0
+    """How often the cache was found to have begun anew, and so to have lost what it held."""
     _waiting: LatestPrices = attrs.field(init=False, factory=LatestPrices.empty)
     _not_before_s: float = attrs.field(init=False, default=float("-inf"))
     _told_s: float = attrs.field(init=False, default=float("-inf"))
+    _away: bool = attrs.field(init=False, default=False)
+    _filled: bool = attrs.field(init=False, default=False)
+    _restarts: int = attrs.field(init=False, default=0)
+    _lock: Lock = attrs.field(init=False, factory=Lock)
+    """Whoever asks for a price that the cache lacks fills it, beside the one who writes."""
 
     @property
     def waiting(self) -> int:
         """Rows that are still to be set."""
         return len(self._waiting)
 
+    @property
+    def away(self) -> bool:
+        """Whether the cache could not be reached when it was last tried."""
+        return self._away
+
     def upsert(self, rows: LatestPrices) -> None:
         """Set each row unless one of the same or a higher rank is there; later, where the cache is away."""
-        due = _latest(self._waiting, rows)
+        with self._lock:
+            self._set(_latest(self._waiting, rows))
+
+    def catch_up(self) -> None:
+        """
+        Set what waits, and everything where the cache may lack some of it.
+
+        Raises:
+            StoreUnavailable: The table can't be read.
+        """
+        if self._filled and not len(self._waiting):
+            return
+        self.upsert(LatestPrices.empty())
+        if self._away or self._filled:
+            return
+        self._filled = True
+        try:
+            for rows in self.everything():
+                self.upsert(rows)
+        except StoreUnavailable:
+            self._filled = False
+            raise
+
+    def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
+        """Return the row of this instrument; nothing where the cache has none."""
+        return self.cache.of(tenant_id, instrument_id)
+
+    def _set(self, due: LatestPrices) -> None:
+        if not len(due):
+            return
         now_s = self.clock.monotonic_s()
         if now_s < self._not_before_s:
             self._waiting = due
@@ -44,13 +95,11 @@ class PatientPriceCache:
             self.cache.upsert(due)
         except StoreUnavailable as error:
             self._waiting, self._not_before_s = due, self.clock.monotonic_s() + self.again_after_s
+            self._away, self._filled = True, False
             self._tell(error, now_s)
         else:
-            self._waiting = LatestPrices.empty()
-
-    def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
-        """Return the row of this instrument; nothing where the cache has none."""
-        return self.cache.of(tenant_id, instrument_id)
+            self._waiting, self._away = LatestPrices.empty(), False
+            self._filled, self._restarts = self._filled and self.restarts() == self._restarts, self.restarts()
 
     def _tell(self, error: StoreUnavailable, now_s: float) -> None:
         if now_s - self._told_s < self.told_every_s:

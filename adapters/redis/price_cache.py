@@ -39,11 +39,13 @@ def key_of(tenant_id: str, instrument_id: str) -> str:
     return f"tenant:{tenant_id}:latest:{instrument_id}"
 
 
-@attrs.frozen
+@attrs.define
 class RedisPriceCache:
     """Latest prices in Redis. Safe for threads and processes."""
 
     redis: RedisConnection
+    restarts: int = attrs.field(init=False, default=0)
+    """How often the server was found without our script: it began anew, and without what it held."""
 
     def upsert(self, rows: LatestPrices) -> None:
         """Set each row unless one of the same or a higher rank is there."""
@@ -61,6 +63,7 @@ class RedisPriceCache:
         replies = self.redis.pipelined(what, calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
             # The server was restarted or flushed. Calls that did run change nothing the second time.
+            self.restarts += 1
             self.redis.asking("loading the script", lambda client: client.script_load(COMPARE_AND_SET))
             replies = self.redis.pipelined(what, calls)
         for reply in replies:

@@ -11,7 +11,7 @@ What can go wrong on the other side of a port.
         ├── WrongTopics      topics are missing or have other partition counts than agreed
         ├── Denied           the other side refuses who we are, or what we may do
         ├── Insecure         the connection would be open to others where it must not be
-        ├── SchemaBehind     tables or columns are missing: the migrations have not run
+        ├── SchemaBehind     tables, columns or reference data are missing: the set-up has not run
         └── NewerLogic       a higher logic epoch is marked: a newer program owns these tables
 """
 
@@ -27,7 +27,15 @@ class PortError(DataprocError):
 
 
 class Retryable(PortError):
-    """The same call may succeed later."""
+    """
+    The same call may succeed later.
+
+    `away` is the other side as an operator calls it, e.g. clickhouse; empty where it has no name. It is shown to anyone.
+    """
+
+    def __init__(self, told: str = "", away: str = "") -> None:
+        super().__init__(told)
+        self.away = away
 
 
 class StoreUnavailable(Retryable):
@@ -75,4 +83,4 @@ class Insecure(Fatal):
 
 
 class SchemaBehind(Fatal):
-    """A database lacks tables or columns that this program needs; the message names the command that adds them."""
+    """A database lacks tables, columns or reference data that this program needs; the message names the command."""

@@ -1,6 +1,6 @@
 """Computing whole ranges of bars anew where they are stored, without moving their ticks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -31,6 +31,22 @@ class Recomputed:
     """Half-open, by the clock whose midnight begins a day."""
 
 
+@attrs.frozen(kw_only=True)
+class Slice:
+    """A part of a range that is computed at once."""
+
+    clock: str
+    """Whose midnight begins its days."""
+    start: datetime
+    end: datetime
+    ticks: int
+    """Statements stored of ticks in it: of a tick that was stated again there may be several."""
+
+
+def _nobody(_: Slice) -> None:
+    """Hears nothing."""
+
+
 class RangeRecompute(Protocol):
     """
     The bars of every interval in a range, from all stored ticks: what the domain makes of them, to the last digit.
@@ -41,9 +57,22 @@ class RangeRecompute(Protocol):
     repeated, and run beside live writers: of two revisions the higher stays.
     """
 
-    def recompute(self, asked: BarRange) -> Recomputed:
+    def planned(self, asked: BarRange) -> Sequence[Slice]:
+        """
+        Say what `recompute` would compute, in its order; parts without a tick are left out. Changes nothing.
+
+        Raises:
+            StoreUnavailable: Ask again.
+            ValueError: The range is empty or reversed.
+        """
+
+    def recompute(self, asked: BarRange, told: Callable[[Slice], None] = _nobody) -> Recomputed:
         """
         Compute and store the bars of a range.
+
+        Args:
+            asked: Which.
+            told: Hears of each part once its bars are stored.
 
         Raises:
             StoreUnavailable: Some may be stored, some not; ask again.

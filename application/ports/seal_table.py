@@ -14,3 +14,6 @@ class SealTable(Protocol):
 
     def of_partitions(self, partitions: Sequence[int]) -> Seals:
         """Return the seals of all instruments that these partitions of the tick topic carry."""
+
+    def of(self, tenant_id: str, instrument_id: str) -> Seals:
+        """Return the seal of this instrument; nothing where none of its windows was ever closed."""

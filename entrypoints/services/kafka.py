@@ -1,19 +1,22 @@
 """Apache Kafka in KRaft mode: one broker that is its own controller, from Maven Central's jars."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from entrypoints.services.process import Running, ServiceMissing, answers, free_port, needed, start, wait_until
 
 VERSION = "4.1.1"
+NO_PROXIES: Mapping[int, int] = MappingProxyType({})
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -72,7 +75,7 @@ def _complete(folder: Path) -> bool:
     return any(folder.glob("kafka_2.13-*.jar")) and any(folder.glob("slf4j-simple-*.jar"))
 
 
-def run(data: Path, cache: Path, port: int | None = None) -> Running:
+def run(data: Path, cache: Path, port: int | None = None, proxies: Mapping[int, int] = NO_PROXIES) -> Running:
     """
     This will start a broker and wait until it answers.
 
@@ -80,6 +83,7 @@ def run(data: Path, cache: Path, port: int | None = None) -> Running:
         data: Folder of its own; one that holds a log already is continued.
         cache: Where the jars are.
         port: Where it listens; a free one if none is given.
+        proxies: Ports it listens on as well, each with the port of the proxy before it, which clients are told of.
     """
     java, libraries = needed("java"), jars(cache)
     if not _complete(libraries):
@@ -87,7 +91,7 @@ def run(data: Path, cache: Path, port: int | None = None) -> Running:
     data.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     properties, log = data / "server.properties", data / "kafka.log"
-    text = PROPERTIES.format(port=port, controller=free_port(), data=data / "log")
+    text = PROPERTIES.format(port=port, controller=free_port(), data=data / "log", **_behind(proxies))
     properties.write_text(text, encoding="utf-8")
     started = [java, "-cp", f"{libraries}/*"]
     if not (data / "log" / "meta.properties").exists():
@@ -95,6 +99,15 @@ def run(data: Path, cache: Path, port: int | None = None) -> Running:
     pid = start([*started[:1], "-Xmx512m", "-Xms256m", *started[1:], "kafka.Kafka", str(properties)], log, data)
     server = Running("Kafka", pid, {"DATA_PROC_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"}, str(log))
     return wait_until(lambda: answers(port, API_VERSIONS, b"\x00\x00"), server)
+
+
+def _behind(proxies: Mapping[int, int]) -> dict[str, str]:
+    """Listeners as the properties name them."""
+    return {
+        "listeners": "".join(f",PROXY{at}://127.0.0.1:{at}" for at in proxies),
+        "advertised": "".join(f",PROXY{at}://127.0.0.1:{told}" for at, told in proxies.items()),
+        "protocols": "".join(f",PROXY{at}:PLAINTEXT" for at in proxies),
+    }
 
 
 API_VERSIONS = bytes.fromhex("00000011 0012 0000 00000001 0007") + b"waiting"

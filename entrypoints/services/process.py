@@ -79,8 +79,8 @@ def needed(program: str, *elsewhere: str) -> str:
 
 
 def as_user(user: str, command: Sequence[str]) -> list[str]:
-    """The command, under that user where we are root."""
-    return ["runuser", "-u", user, "--", *command] if os.geteuid() == 0 else list(command)
+    """The command, under that user where we are root. Raises ServiceMissing: nothing here can change the user."""
+    return [needed("runuser"), "-u", user, "--", *command] if os.geteuid() == 0 else list(command)
 
 
 def start(command: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> int:

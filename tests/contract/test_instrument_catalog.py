@@ -8,9 +8,12 @@ import attrs
 import pytest
 
 from adapters.memory.instrument_catalog import MemoryInstrumentCatalog
+from adapters.memory.reference import reference_from
 from adapters.memory.reference_files import SHIPPED
 from adapters.redis.instrument_cache import RedisInstrumentCache
 from adapters.sql.instrument_catalog import SqlInstrumentCatalog
+from adapters.sql.reference_store import SqlReferenceStore
+from application.commands.load_reference import LoadReference
 from application.ports.instrument_catalog import InstrumentCatalog
 from application.ports.reference_store import BadReference
 from domain.gold.limits import BEGINNING
@@ -53,6 +56,9 @@ class InstrumentCatalogContract:
     ) -> tuple[Classification, ...]:
         key = InstrumentKey(tenant, instrument)
         return catalog.lookup([key])[key]
+
+    def test_its_version_stays_while_nothing_is_loaded(self, catalog: InstrumentCatalog) -> None:
+        assert catalog.version() == catalog.version() >= 0
 
     def test_every_instrument_asked_for_is_answered(self, catalog: InstrumentCatalog) -> None:
         asked = [
@@ -163,6 +169,30 @@ class TestSqlInstrumentCatalog(InstrumentCatalogContract):
         with reference_database(request.param, tmp_path) as database:
             yield SqlInstrumentCatalog(loaded(database, *written(tmp_path).glob("*.yaml")))
 
+    def test_its_version_rises_with_every_load(self, catalog: SqlInstrumentCatalog, tmp_path: Path) -> None:
+        before = catalog.version()
+        loaded(
+            catalog.database,
+            *written(tmp_path, instruments="groups: [{instruments: [NEW], commodity: oil}]").glob("i*.yaml"),
+        )
+        assert (before, catalog.version()) == (1, 2)
+
+    def test_what_is_taken_back_is_told_under_a_higher_version(
+        self, catalog: SqlInstrumentCatalog, tmp_path: Path
+    ) -> None:
+        files = [written(tmp_path, instruments="groups: [{instruments: [OTHER], commodity: oil}]") / "instruments.yaml"]
+        command = LoadReference(SqlReferenceStore(catalog.database))
+        command.apply(command.plan(reference_from(files), prune=True))
+        told = [(one.commodity, one.metadata_version) for one in self.history(catalog, "NG_HH")]
+        assert told == [("", 8)]
+
+    def test_an_alias_that_changes_is_told_under_a_higher_version(
+        self, catalog: SqlInstrumentCatalog, tmp_path: Path
+    ) -> None:
+        loaded(catalog.database, written(tmp_path, aliases="instruments: {HENRY: NGF27}") / "aliases.yaml")
+        (found,) = self.history(catalog, "HENRY")
+        assert (found.metadata_version, '"method": "pattern"' in found.taxonomy) == (8, True)
+
 
 @pytest.mark.services
 class TestRedisInstrumentCache(InstrumentCatalogContract):
@@ -179,6 +209,9 @@ class AskedTwice:
     """A catalog whose every answer is the second one."""
 
     catalog: InstrumentCatalog
+
+    def version(self) -> int:
+        return self.catalog.version()
 
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         self.catalog.lookup(instruments)

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from adapters.memory.policies import MemoryPolicies
 from adapters.sql.policies import SqlPolicies
+from application.ports.errors import SchemaBehind
 from application.ports.policies import Policies
-from domain.silver.feed import FeedPolicies, FeedPolicy, Label
+from domain.silver.feed import FeedPolicy, Label
 from tests.support.databases import KINDS, loaded, reference_database
 
 FEEDS = """
@@ -70,6 +72,19 @@ class TestSqlPolicies(PoliciesContract):
         with reference_database(request.param, tmp_path) as database:
             yield SqlPolicies(loaded(database, written(tmp_path) / "feeds.yaml"))
 
-    def test_an_empty_database_knows_no_feed(self, tmp_path: Path) -> None:
+    def test_a_database_without_feeds_is_refused_with_the_command_to_run(self, tmp_path: Path) -> None:
         with reference_database("sqlite", tmp_path) as database:
-            assert SqlPolicies(database).feeds() == FeedPolicies.of([])
+            with pytest.raises(SchemaBehind, match=r"no feed policy is loaded.* run `dataproc reference load`"):
+                SqlPolicies(database).feeds()
+            assert SqlPolicies(loaded(database, written(tmp_path) / "feeds.yaml")).feeds().find("X", "lmp", "RT") == RT
+
+    def test_a_change_counts_from_the_next_start(self, tmp_path: Path) -> None:
+        file = written(tmp_path) / "feeds.yaml"
+        with reference_database("sqlite", tmp_path) as database:
+            running = SqlPolicies(loaded(database, file))
+            before = running.feeds()
+            file.write_text(FEEDS.replace("interval_s: 300", "interval_s: 600"))
+            started_after = SqlPolicies(loaded(database, file)).feeds().find("X", "lmp", "RT")
+
+            assert running.feeds() == before
+            assert started_after == attrs.evolve(RT, interval_s=600)

@@ -55,6 +55,11 @@ class SealTableContract:
         table.upsert(Seals.of([seal("A"), seal("A", "10:05", tenant_id="acme")]))
         assert told(table.of_partitions([0])) == [("acme|A", at("10:05")), ("default|A", TEN)]
 
+    def test_the_seal_of_one_instrument_is_found_by_its_name(self, table: SealTable) -> None:
+        table.upsert(Seals.of([seal("A"), seal("A", "10:05", tenant_id="acme"), seal("B")]))
+        assert told(table.of("acme", "A")) == [("acme|A", at("10:05"))]
+        assert told(table.of("acme", "B")) == []
+
 
 class TestMemorySealTable(SealTableContract):
     @pytest.fixture

@@ -46,6 +46,7 @@ def test_four_services_end_as_one_process_does(shared_data: Path, settings: dict
         dataproc("ingest", "replay", *map(str, files))
         killed_after(unlucky, 4)
         dataproc("lag", "--wait", "--timeout", "300")
+    dataproc("verify")
     dataproc("export", "--out", str(export))
 
     assert table_differences(export, results(read(*files))) == []

@@ -9,7 +9,7 @@ from tests.oracle.comparison import differences
 from tests.oracle.messages import as_line, messages
 from tests.oracle.results import results
 
-WITH_DEAD_LETTERS, FAILED = 3, 1
+EQUAL, FAILED, WITH_DEAD_LETTERS = 0, 1, 3
 SMALL_BATCHES = {"DATA_PROC_MAX_BATCH_SIZE": "400"}
 
 
@@ -26,6 +26,8 @@ def test_killed_and_started_again_it_ends_as_an_undisturbed_run(tmp_path: Path) 
 
     assert done(*told, log=log, settings=SMALL_BATCHES) == WITH_DEAD_LETTERS, log.read_text()
     assert differences(export, results(made)) == []
+    verified = done("entrypoints.cli", "verify", "--data-dir", str(tmp_path / "data"), log=log)
+    assert verified == EQUAL, log.read_text()
 
 
 def test_a_second_process_on_the_same_folder_is_told_so(tmp_path: Path) -> None:

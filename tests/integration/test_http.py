@@ -26,6 +26,7 @@ from entrypoints.admin.app import build_app
 from tests.builders import TEN, tick
 from tests.steps.enriching import enriched_batch
 
+ABOUT = {"name": "data-processing-projection", "version": "1.2.3", "dependencies": {"internal": [], "external": []}}
 HUB = "MISO.LMP.RT.INDIANA.HUB"
 LATEST = "/projections/latest_price"
 CURVE = "/projections/curve_snapshot"
@@ -84,7 +85,7 @@ class Served:
         """The application over these."""
         checks = CheckReadiness({name: lambda name=name: self.ready[name] for name in self.ready})  # type: ignore[misc]
         prices = FindLatestPrice(self.table, self.cache)
-        return build_app(prices, FindBars({"5m": self.bars}), checks, lambda: b"figures 1\n")
+        return build_app(prices, FindBars({"5m": self.bars}), checks, lambda: b"figures 1\n", ABOUT)
 
 
 @pytest.fixture
@@ -328,7 +329,8 @@ def test_the_description_is_served_from_here_alone(client: TestClient[Any]) -> N
 
 def test_the_description_names_every_path_and_parameter(client: TestClient[Any]) -> None:
     paths = client.get("/schema/openapi.json").json()["paths"]
-    assert set(paths) == {LATEST, CURVE, CUSTOM, "/v1/latest", "/v1/bars", "/health/live", "/health/ready", "/metrics"}
+    about = {"/health/live", "/health/ready", "/metrics", "/manifest"}
+    assert set(paths) == {LATEST, CURVE, CUSTOM, "/v1/latest", "/v1/bars", *about}
     names = [parameter["name"] for parameter in paths["/v1/bars"]["get"]["parameters"]]
     assert sorted(names) == ["consistency", "from", "instrument_id", "interval", "limit", "tenant_id", "to"]
 
@@ -385,3 +387,9 @@ def test_what_goes_wrong_inside_tells_nothing_secret(
 )
 def test_plain(number: str, text: str) -> None:
     assert str(plain(Decimal(number))) == text
+
+
+def test_the_manifest_tells_what_the_service_is(served: Served) -> None:
+    with TestClient(served.app()) as client:
+        assert client.get("/manifest").json() == ABOUT
+        assert client.get("/schema/openapi.json").json()["info"]["version"] == "1.2.3"

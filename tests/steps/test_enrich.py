@@ -7,6 +7,7 @@ from adapters.memory.instrument_catalog import MemoryInstrumentCatalog
 from adapters.memory.price_limits import MemoryPriceLimits
 from adapters.memory.tables import MemoryEnrichedTable
 from application import topics
+from application.reenrichment import Reenrichment
 from application.stages.enrich import EnrichTicks
 from tests.builders import at
 from tests.performing import Performed, StandingClock, Tally, polled
@@ -32,7 +33,14 @@ def performed() -> Performed:
 
 @when("these ticks are enriched")
 def enrich(datatable: Table, delivery: str, performed: Performed, catalog: MemoryInstrumentCatalog) -> None:
-    stage = EnrichTicks(catalog=catalog, policies=MemoryPriceLimits.from_files(), clock=StandingClock(), meter=Tally())
+    limits = MemoryPriceLimits.from_files()
+    stage = EnrichTicks(
+        catalog=catalog,
+        policies=limits,
+        again=Reenrichment(catalog, limits, MemoryEnrichedTable()),
+        clock=StandingClock(),
+        meter=Tally(),
+    )
     for facts in batches(ticks_of(datatable), delivery):
         performed.perform(stage.run(polled(topics.NORMALIZED, tick_batch(facts))))
 

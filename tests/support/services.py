@@ -13,11 +13,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from entrypoints.services.local import STARTERS
-from entrypoints.services.process import Running, ServiceMissing, stop
+from entrypoints.services.process import Running, ServiceMissing, needed, stop
 
 
 @functools.cache
@@ -25,10 +26,14 @@ def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="dataproc-tests-"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        # Servers outlive a session that is ended from outside, unless it ends in order.
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    end_in_order()
     return folder
+
+
+def end_in_order() -> None:
+    """From now on let a request to stop end this process in order: servers outlive one that is just ended."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @functools.cache
@@ -49,11 +54,21 @@ def service(name: str) -> Running:
         name: kafka, clickhouse, postgres or redis.
     """
     found = _started(name)
-    if isinstance(found, Running):
-        return found
+    return found if isinstance(found, Running) else _without(name, found)
+
+
+def installed(program: str) -> str:
+    """Path of a program that a test runs by itself."""
+    try:
+        return needed(program)
+    except ServiceMissing as missing:
+        _without(program, missing)
+
+
+def _without(name: str, missing: ServiceMissing) -> NoReturn:
     if os.environ.get("CI") == "true":
-        pytest.fail(f"CI=true needs {name}: {found}")
-    pytest.skip(f"{name} is not there: {found}")
+        pytest.fail(f"CI=true needs {name}: {missing}")
+    pytest.skip(f"{name} is not there: {missing}")
 
 
 def settings_of(name: str) -> Mapping[str, str]:

@@ -1,19 +1,30 @@
 from collections.abc import Mapping, Sequence
 
 import attrs
+import polars as pl
 import pytest
 
+from adapters.memory.tables import MemoryEnrichedTable
 from application import topics
 from application.outcome import Outcome
 from application.ports.errors import StoreUnavailable
 from application.ports.event_log import Polled, TopicPartition
+from application.reenrichment import Reenrichment
 from application.stages.enrich import EnrichTicks
 from domain.gold.limits import PriceLimits
-from domain.gold.taxonomy import Classification, History, InstrumentKey
+from domain.gold.taxonomy import UNKNOWN, Classification, History, InstrumentKey, Steps, enriched, steps_of
+from domain.silver.tick import Tick
 from tests.builders import tick, ticks
 from tests.performing import Performed, StandingClock, Tally, polled
 
 GAS = Classification(commodity="natural_gas", metadata_version=3)
+NO_LIMITS = PriceLimits.of([])
+
+
+def code_of(fact: Tick) -> int:
+    """Of its series."""
+    code: int = ticks(fact).frame["series"].to_physical().item()
+    return code
 
 
 @attrs.define
@@ -23,6 +34,14 @@ class AskedCatalog:
     known: Mapping[str, History] = attrs.field(factory=dict)
     asked: list[list[InstrumentKey]] = attrs.field(factory=list)
     down: bool = False
+    loads: int = 0
+    asked_for_version: int = 0
+
+    def version(self) -> int:
+        self.asked_for_version += 1
+        if self.down:
+            raise StoreUnavailable("the catalog can't be reached")
+        return self.loads
 
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         if self.down:
@@ -51,9 +70,31 @@ def tally() -> Tally:
     return Tally()
 
 
+class WatchedTable(MemoryEnrichedTable):
+    """A table that counts how often it was gone through, and may be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone_through, self.away = 0, False
+
+    def extents(self) -> pl.DataFrame:
+        if self.away:
+            raise StoreUnavailable("the table can't be read")
+        self.gone_through += 1
+        return super().extents()
+
+
 @pytest.fixture
-def stage(catalog: AskedCatalog, clock: StandingClock, tally: Tally) -> EnrichTicks:
-    return EnrichTicks(catalog=catalog, policies=NoLimits(), clock=clock, meter=tally, remembered_instruments=3)
+def table() -> WatchedTable:
+    return WatchedTable()
+
+
+@pytest.fixture
+def stage(catalog: AskedCatalog, table: WatchedTable, clock: StandingClock, tally: Tally) -> EnrichTicks:
+    again = Reenrichment(catalog, NoLimits(), table)
+    return EnrichTicks(
+        catalog=catalog, policies=NoLimits(), again=again, clock=clock, meter=tally, remembered_instruments=3
+    )
 
 
 def test_ticks_are_stored_announced_and_committed(stage: EnrichTicks) -> None:
@@ -139,3 +180,157 @@ def test_a_catalog_that_is_down_is_asked_again_with_the_same_ticks(stage: Enrich
 class NowhereTable:
     def upsert(self, rows: object) -> None:
         """Takes anything."""
+
+
+PARTITION = TopicPartition(topics.NORMALIZED, 0)
+
+
+@attrs.define
+class Enriching:
+    """The stage with its table, whose outcomes are performed as the loop does."""
+
+    stage: EnrichTicks
+    table: WatchedTable
+    performed: Performed
+
+    def turn(self, *facts: Tick) -> bool:
+        """One poll. Returns whether there is more to do at once."""
+        outcome = self.stage.run(polled(topics.NORMALIZED, ticks(*facts)) if facts else Polled())
+        self.performed.perform(outcome)
+        return outcome.more
+
+    def turns(self) -> int:
+        """Polls that bring nothing, until there is nothing more to do."""
+        count = 1
+        while self.turn():
+            count += 1
+        return count
+
+    def commodities(self) -> list[str]:
+        return self.table.final()["commodity"].to_list()
+
+
+@pytest.fixture
+def enriching(stage: EnrichTicks, table: WatchedTable) -> Enriching:
+    stage.assigned({PARTITION: None})
+    return Enriching(stage, table, Performed({"enriched_ticks": table}))
+
+
+@pytest.fixture
+def loaded(catalog: AskedCatalog, enriching: Enriching, clock: StandingClock) -> Enriching:
+    """A tick of an instrument nobody knew is stored; then somebody describes it, which was not noticed yet."""
+    catalog.known, catalog.loads = {}, 1
+    enriching.turn(tick())
+    enriching.turns()
+    catalog.known, catalog.loads = {"NG_HH": (GAS,)}, 2
+    clock.seconds = 5
+    return enriching
+
+
+def test_what_is_stored_is_enriched_again_once_something_was_loaded(loaded: Enriching, tally: Tally) -> None:
+    assert loaded.commodities() == [""]
+    loaded.turns()
+    assert loaded.commodities() == ["natural_gas"]
+    assert tally.figures["enrichment_reenriched_total"] == 1
+
+
+def test_what_is_stored_again_is_not_announced(loaded: Enriching) -> None:
+    told = len(loaded.performed.heard)
+    loaded.turns()
+    assert len(loaded.performed.heard) == told
+
+
+def test_a_load_is_noticed_within_seconds_and_what_was_looked_up_is_forgotten(
+    enriching: Enriching, catalog: AskedCatalog, clock: StandingClock
+) -> None:
+    enriching.turn(tick())
+    catalog.known, catalog.loads = {"NG_HH": (attrs.evolve(GAS, commodity="gas", metadata_version=4),)}, 1
+    clock.seconds = 4.9
+    enriching.turn(tick("10:01"))
+    clock.seconds = 5
+    enriching.turn(tick("10:02"))
+    enriching.turns()
+    assert enriching.commodities() == ["gas", "gas", "gas"]
+
+
+def test_ticks_that_come_meanwhile_are_enriched_in_the_same_turn(loaded: Enriching) -> None:
+    assert loaded.turn(tick("10:01"))
+    assert loaded.commodities() == ["natural_gas", "natural_gas"]
+
+
+def test_where_nothing_was_ever_loaded_nothing_is_gone_through(enriching: Enriching, clock: StandingClock) -> None:
+    enriching.turn(tick())
+    clock.seconds = 1_000
+    enriching.turns()
+    assert enriching.table.gone_through == 0
+
+
+def test_at_its_start_a_process_looks_for_what_it_missed(catalog: AskedCatalog, enriching: Enriching) -> None:
+    catalog.loads = 7
+    enriching.turns()
+    assert enriching.table.gone_through == 1
+
+
+def test_a_cache_lifetime_later_it_is_gone_through_again_until_nothing_is_behind(
+    loaded: Enriching, clock: StandingClock
+) -> None:
+    loaded.turns()
+    before = loaded.table.gone_through
+    stale = enriched(
+        ticks(tick("10:03")), Steps().extended({code_of(tick()): steps_of("NG_HH", (UNKNOWN,), NO_LIMITS)})
+    )
+    loaded.table.upsert(stale)
+    found = []
+    for lifetime in range(1, 5):
+        clock.seconds = 5 + 300 * lifetime
+        loaded.turns()
+        found.append((loaded.table.gone_through - before, loaded.commodities()[-1]))
+    assert found == [(1, "natural_gas"), (2, "natural_gas"), (2, "natural_gas"), (2, "natural_gas")]
+
+
+def test_of_several_processes_the_one_with_the_first_partition_does_it(
+    stage: EnrichTicks, table: WatchedTable, catalog: AskedCatalog
+) -> None:
+    other = Enriching(stage, table, Performed({"enriched_ticks": table}))
+    catalog.loads = 3
+    stage.assigned({TopicPartition(topics.NORMALIZED, 1): None})
+    stage.revoked([TopicPartition(topics.NORMALIZED, 1)])
+    other.turns()
+    assert table.gone_through == 0
+    stage.assigned({PARTITION: None})
+    other.turns()
+    assert table.gone_through == 1
+
+
+def test_whoever_loses_the_first_partition_leaves_the_rest_to_its_next_owner(
+    loaded: Enriching, clock: StandingClock
+) -> None:
+    loaded.stage.run(Polled())
+    loaded.stage.revoked([PARTITION])
+    clock.seconds = 1_000
+    assert not loaded.turn()
+    assert loaded.commodities() == [""]
+
+
+def test_a_catalog_that_is_away_holds_up_no_known_tick(
+    loaded: Enriching, catalog: AskedCatalog, clock: StandingClock
+) -> None:
+    catalog.down = True
+    assert not loaded.turn(tick("10:01"))
+    clock.seconds = 64
+    loaded.turn()
+    asked = catalog.asked_for_version
+    catalog.down, clock.seconds = False, 65
+    loaded.turns()
+    assert catalog.asked_for_version == asked + 1
+    assert loaded.commodities() == ["natural_gas", "natural_gas"]
+
+
+def test_a_table_that_can_not_be_gone_through_holds_up_no_tick(loaded: Enriching, clock: StandingClock) -> None:
+    loaded.table.away = True
+    assert not loaded.turn(tick("10:01"))
+    loaded.table.away = False
+    assert not loaded.turn()
+    clock.seconds = 65
+    loaded.turns()
+    assert loaded.commodities() == ["natural_gas", "natural_gas"]

@@ -153,6 +153,13 @@ def test_readiness_is_each_checks_answer() -> None:
     assert CheckReadiness({"a": lambda: True, "b": lambda: False})() == {"a": True, "b": False}
 
 
+def test_what_can_be_spared_is_told_and_keeps_nobody_from_work() -> None:
+    check = CheckReadiness({"a": lambda: True}, {"cache": lambda: False})
+    assert check() == {"a": True, "cache": False}
+    assert check.ready(check())
+    assert not check.ready({"a": False, "cache": True})
+
+
 def test_who_asks_while_another_reads_gets_the_others_answer(table: CountedTable) -> None:
     find = FindLatestPrice(table, MemoryPriceCache())
     others: Future[LatestPrices] = Future()

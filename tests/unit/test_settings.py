@@ -62,6 +62,9 @@ def test_a_variable_is_read_by_its_kind(name: str, text: str, value: Any) -> Non
         ("IDLE_S", "=5", "must be feeds and seconds"),
         ("IDLE_S", "a=5,a=6", "each feed once"),
         ("IDLE_S", "a=soon", "must be a number of seconds"),
+        ("KEEP_DAYS", "silver_ticks", "must be tables and days"),
+        ("KEEP_DAYS", "a=5,a=6", "each table once"),
+        ("KEEP_DAYS", "a=0", "must be a whole number from 1 to 36500"),
         ("CLICKHOUSE_URL", "clickhouse:8123", "must begin with http://"),
         ("CLICKHOUSE_URL", "http", "must begin with http://"),
         ("REFERENCE_DIR", "/nowhere/at/all", "must be a folder that exists"),
@@ -75,6 +78,10 @@ def test_what_cannot_be_read_is_told_with_its_variable_and_value(name: str, text
 
 def test_a_folder_that_exists_is_taken(tmp_path: Path) -> None:
     assert read(REFERENCE_DIR=str(tmp_path)).reference_dir == tmp_path
+
+
+def test_days_are_read_by_table() -> None:
+    assert read(KEEP_DAYS="silver_ticks=365, bars_5m = forever").keep_days == {"silver_ticks": 365, "bars_5m": None}
 
 
 def test_all_problems_are_told_at_once() -> None:

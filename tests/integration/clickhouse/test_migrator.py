@@ -19,7 +19,7 @@ from tests.support.chdb_session import EngineRefused, Session, session
 from tests.support.clickhouse import TRANSPORTS, url_of
 
 HARMLESS = re.compile(
-    r"CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE \w+ ADD (COLUMN|INDEX) IF NOT EXISTS"
+    r"CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE \w+\s+ADD (COLUMN|INDEX) IF NOT EXISTS"
 )
 
 Opened = Callable[[str, str], ClickHouse]
@@ -67,7 +67,8 @@ def test_up_runs_what_is_pending_once(empty: ClickHouse) -> None:
 def test_an_interval_enabled_later_gets_its_tables(opened: Opened) -> None:
     client = opened("chdb", "later")
     ClickHouseMigrator(client, ["5m"]).up()
-    assert [step.name for step in ClickHouseMigrator(client, ["5m", "15m"]).up()] == ["002_bars for 15m"]
+    steps = [step.name for step in ClickHouseMigrator(client, ["5m", "15m"]).up()]
+    assert steps == ["002_bars for 15m", "008_bar_known_at for 15m"]
 
 
 def test_a_dry_run_tells_the_statements_and_changes_nothing(opened: Opened) -> None:
@@ -125,6 +126,23 @@ def test_rows_expire_only_where_that_is_asked_for(opened: Opened) -> None:
     assert told == [[True, True], [False, True], [False, True]]
     with pytest.raises(Fatal, match="rows of served_latest don't expire"):
         migrator.keep_for({"served_latest": 3})
+
+
+def test_rows_expire_as_the_settings_say_once_it_has_run(opened: Opened) -> None:
+    client = opened("chdb", "expiring_by_setting")
+    plain = ClickHouseMigrator(client, ["5m"])
+    keeping = attrs.evolve(plain, keep_days={"silver_ticks": 400})
+    altered = "ALTER TABLE `expiring_by_setting`.`silver_ticks` MODIFY TTL toDateTime(ts) + INTERVAL 400 DAY"
+    assert list(keeping.dry_run())[-1] == altered
+    keeping.up()
+    assert _expires(client, "silver_ticks")
+    assert list(keeping.dry_run()) == []
+    plain.up()
+    assert _expires(client, "silver_ticks")
+    client.command("ALTER TABLE `expiring_by_setting`.`silver_ticks` MODIFY TTL toDateTime(ts) + INTERVAL 9 WEEK")
+    assert list(keeping.dry_run()) == [altered]
+    attrs.evolve(plain, keep_days={"silver_ticks": None}).up()
+    assert not _expires(client, "silver_ticks")
 
 
 def _expires(client: ClickHouse, table: str) -> bool:

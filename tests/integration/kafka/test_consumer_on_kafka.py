@@ -290,3 +290,19 @@ def test_nothing_is_committed_through_a_consumer_that_left(cluster: Cluster) -> 
     reader.consumer.commit({at(topic): 2})
 
     assert log.committed(group, [topic]) == {}
+
+
+def test_partitions_that_went_while_it_stayed_and_come_back_bring_their_records(cluster: Cluster) -> None:
+    topic, group = cluster.topic("raw"), unused("group")
+    log = cluster.log()
+    with member(log, group, topic) as reader:
+        until(lambda: len(reader.heard.owned) == 3, reader.poll)
+        with member(log, group, topic) as other:
+            # Held by a call that fails, it lets partitions go to the other one, and is still held.
+            until(lambda: other.heard.owned, reader.consumer.stay, other.poll)
+        for partition in range(3):
+            cluster.put(topic, [b"%d" % partition], partition)
+
+        until(lambda: len(reader.values()) == 3, reader.poll)
+
+    assert sorted(filter(None, reader.values())) == numbered(3)

@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,13 @@ from application.ports.errors import Denied, Fatal, StoreUnavailable
 from domain.gold.taxonomy import Classification, History, InstrumentKey
 from domain.served.latest_price import LatestPrices, latest_of
 from domain.silver.tick import Tick
-from entrypoints.services.process import free_port, needed
+from entrypoints.services.process import free_port
 from tests.builders import TEN, tick
 from tests.performing import StandingClock
 from tests.steps.enriching import enriched_batch
 from tests.support.kafka import silent
 from tests.support.redis import PASSWORD, Told, acl_file, connected, empty_redis, redis_of_its_own
+from tests.support.services import installed
 
 USERS = Path(__file__).parents[3] / "migrations" / "redis" / "users.acl"
 KNOWN: History = (Classification(commodity="natural_gas", metadata_version=3),)
@@ -45,6 +46,10 @@ class Catalog:
     asked: list[InstrumentKey] = attrs.field(factory=list)
     away: bool = False
     meanwhile: Callable[[], object] = lambda: None
+    loads: int = 0
+
+    def version(self) -> int:
+        return self.loads
 
     def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
         self.asked.extend(instruments)
@@ -188,7 +193,7 @@ class TestTrouble:
 def test_a_server_behind_tls_is_believed_only_with_a_certificate_we_trust(tmp_path: Path) -> None:
     key, certificate, port = tmp_path / "key.pem", tmp_path / "certificate.pem", free_port()
     self_signed = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
-    command = [needed("openssl"), *self_signed.split(), "-keyout", str(key), "-out", str(certificate)]
+    command = [installed("openssl"), *self_signed.split(), "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     tls = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no")
     with redis_of_its_own("--tls-port", str(port), *tls):
@@ -235,6 +240,56 @@ class TestPatience:
         for clock.seconds in (0, 10, 20, 31):
             cache.upsert(latest(tick()))
         assert (held.tries, cache.waiting, len(told.warnings)) == (4, 1, 2)
+
+    def test_what_a_process_kept_that_ended_is_set_from_the_table_by_the_next(self) -> None:
+        held = Away()
+        cache = PatientPriceCache(held, StandingClock(), Told(), everything=lambda: [latest(tick(price="5"))])
+        cache.catch_up()
+        cache.catch_up()
+        assert held.tries == 1
+        assert cache.of("default", "NG_HH").frame["price"].item() == 5
+
+    def test_a_cache_that_was_away_is_filled_from_the_table_once_it_is_back(self) -> None:
+        held, clock = Away(away=True), StandingClock()
+        cache = PatientPriceCache(
+            held, clock, Told(), again_after_s=1, everything=lambda: [latest(tick(price="5", instrument_id="B"))]
+        )
+        cache.upsert(latest(tick(price="2")))
+        cache.catch_up()
+        assert (cache.away, held.tries) == (True, 1)
+        clock.seconds, held.away = 2, False
+        cache.catch_up()
+        assert (cache.away, cache.waiting) == (False, 0)
+        assert [len(cache.of("default", name)) for name in ("NG_HH", "B")] == [1, 1]
+
+    def test_a_cache_that_began_anew_is_filled_from_the_table(self) -> None:
+        restarts = [0]
+        held = Away()
+        cache = PatientPriceCache(
+            held, StandingClock(), Told(), everything=lambda: [latest(tick(price="5"))], restarts=lambda: restarts[0]
+        )
+        cache.catch_up()
+        restarts[0], held.held = 1, MemoryPriceCache()
+        cache.upsert(latest(tick(price="7", instrument_id="B")))
+        cache.catch_up()
+        assert len(cache.of("default", "NG_HH")) == 1
+
+    def test_a_table_that_can_not_be_read_is_read_again(self) -> None:
+        answers: Iterator[StoreUnavailable | list[LatestPrices]] = iter(
+            [StoreUnavailable("no table"), [latest(tick())]]
+        )
+
+        def everything() -> list[LatestPrices]:
+            answer = next(answers)
+            if isinstance(answer, StoreUnavailable):
+                raise answer
+            return answer
+
+        cache = PatientPriceCache(Away(), StandingClock(), Told(), everything=everything)
+        with pytest.raises(StoreUnavailable, match="no table"):
+            cache.catch_up()
+        cache.catch_up()
+        assert len(cache.of("default", "NG_HH")) == 1
 
 
 @attrs.define
@@ -284,7 +339,43 @@ class TestInstruments:
             assert [cache.lookup([OIL]) for _ in range(2)] == [{OIL: (Classification(),)}] * 2
         assert catalog.asked == [OIL]
 
-    @pytest.mark.parametrize("value", ["{", "[]", '[{"since": "soon"}]', '[{"colour": "red", "since": "2020-01-01"}]'])
+    def test_an_entry_of_an_older_load_counts_for_nothing_once_the_newer_is_known(self) -> None:
+        catalog = Catalog(loads=1)
+        with empty_redis() as redis:
+            one, other = (RedisInstrumentCache(catalog, redis, StandingClock(), lambda: 0.5) for _ in range(2))
+            assert [one.version(), other.version()] == [1, 1]
+            one.lookup([NG])
+            catalog.loads = 2
+            other.lookup([NG])
+            assert catalog.asked == [NG]
+            assert other.version() == 2
+            assert other.lookup([NG]) == one.lookup([NG]) == {NG: KNOWN}
+            assert catalog.asked == [NG, NG]
+
+    def test_an_entry_that_a_slow_process_fills_in_late_counts_for_nothing(self) -> None:
+        catalog = Catalog(loads=1)
+        with empty_redis() as redis:
+            slow, other = (RedisInstrumentCache(catalog, redis, StandingClock(), lambda: 0.5) for _ in range(2))
+            slow.version()
+            catalog.loads = 2
+            other.version()
+            other.lookup([NG])
+            redis.client.flushall()
+            slow.lookup([NG])
+            other.lookup([NG])
+        assert catalog.asked == [NG, NG, NG]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "{",
+            "[]",
+            '{"catalog": 0}',
+            '{"catalog": "1", "history": []}',
+            '{"catalog": 0, "history": [{"since": "soon"}]}',
+            '{"catalog": 0, "history": [{"colour": "red", "since": "2020-01-01"}]}',
+        ],
+    )
     def test_an_entry_of_another_release_counts_as_none(self, value: str) -> None:
         with empty_redis() as redis:
             redis.client.set("tenant:default:instrument:NG_HH", value)

@@ -1,6 +1,7 @@
 """The one loop, with a stage that says what the test wants: store, announce, keep, commit, and what happens when they fail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ from application.consume import Consume, Pace, Stopped
 from application.outcome import Announce, Outcome, Store
 from application.ports.errors import Fatal, NewerLogic, OffsetLost, RowsRefused, StoreUnavailable
 from application.ports.event_log import Polled, TopicPartition, Unreadable
+from application.troubles import Vigilance
 from domain.batch import Batch
 from domain.bronze.dead_letter import DeadLetters
 from domain.bronze.message_outcome import dead_letters
@@ -96,7 +98,7 @@ class Bench:
             clock=self.clock,
             meter=Tally(),
             journal=self.journal,
-            pace=Pace(first_wait_s=1.0, longest_wait_s=4.0, told_every_s=5.0),
+            pace=Pace(first_wait_s=1.0, longest_wait_s=4.0, vigilance=Vigilance(told_every_s=5.0)),
             stopping=self.stopping,
             service_version="1.2.3",
         )
@@ -226,7 +228,7 @@ def test_each_wait_is_twice_the_one_before_up_to_the_longest_and_lasting_trouble
     bench.loop.step()
     assert waits == [1, 2, 4, 4, 4, 4]
     assert set(troubles) == {"polling: not now"}
-    assert bench.journal.told == ["polling failed; trying again"] * 3
+    assert bench.journal.told == [*["polling failed; trying again"] * 3, "it works again"]
 
 
 @attrs.frozen
@@ -267,6 +269,73 @@ def test_offsets_that_could_not_be_committed_are_committed_with_the_next_batch()
     assert bench.journal.told == ["offsets were not committed; they will be with the next batch"]
     bench.loop.step()
     assert bench.log.committed("g", [topics.RAW_TICKS]) == {WHERE: 0}
+
+
+def test_an_idle_turn_commits_what_could_not_be_committed() -> None:
+    bench = Bench(
+        Outcome(commit={WHERE: 0}), failing=failing_times("commit", 1, StoreUnavailable("rebalancing", "kafka"))
+    ).begun()
+    bench.loop.step()
+    assert (bench.loop.trouble, bench.loop.away) == ("committing: rebalancing", frozenset({"kafka"}))
+    bench.stage.outcome = Outcome()
+    bench.loop.step()
+    assert bench.log.committed("g", [topics.RAW_TICKS]) == {WHERE: 0}
+    assert (bench.loop.trouble, bench.loop.away) == ("", frozenset())
+
+
+def test_what_could_not_be_committed_is_another_ones_once_its_partition_is_lost() -> None:
+    bench = Bench(
+        Outcome(commit={WHERE: 0}), failing=failing_times("commit", 1, StoreUnavailable("rebalancing"))
+    ).begun()
+    bench.loop.step()
+    bench.loop._revoked([WHERE])
+    bench.stage.outcome = Outcome()
+    bench.loop.step()
+    assert bench.log.committed("g", [topics.RAW_TICKS]) == {}
+    assert bench.loop.trouble == ""
+    assert bench.stage.told[-2:] == [("revoked", [WHERE]), ("run", 0)]
+
+
+def test_other_partitions_that_go_leave_what_could_not_be_committed() -> None:
+    bench = Bench(
+        Outcome(commit={WHERE: 0}), failing=failing_times("commit", 1, StoreUnavailable("rebalancing"))
+    ).begun()
+    bench.loop.step()
+    bench.loop._revoked([TopicPartition(topics.RAW_TICKS, 1)])
+    assert bench.loop.trouble == "committing: rebalancing"
+
+
+def test_it_is_in_trouble_until_it_was_started() -> None:
+    bench = Bench()
+    assert bench.loop.trouble == "not started yet"
+    bench.loop.start()
+    assert bench.loop.trouble == ""
+
+
+def test_every_effect_is_heard_of_once_it_is_performed() -> None:
+    heard: list[str] = []
+    outcome = Outcome(
+        store=(Store("a", FACTS),), announce=(Announce("t", FACTS),), refused=some_letters(), commit={WHERE: 0}
+    )
+    bench = Bench(outcome).begun()
+    bench.loop.passed = heard.append
+    bench.loop.step()
+    assert heard == [
+        "stored a",
+        "stored dead_letters",
+        "announced t",
+        "announced processing.deadletter.saying.v1",
+        "kept",
+        "committed",
+    ]
+
+
+def test_what_is_done_beside_is_done_before_each_poll_and_tried_again() -> None:
+    bench = Bench().begun()
+    bench.loop.meanwhile = (Failing([StoreUnavailable("not now")], bench.order),)
+    bench.loop.step()
+    assert bench.order[0] == "checked"
+    assert bench.journal.told == ["catching up failed; trying again", "it works again"]
 
 
 def test_what_is_committed_already_is_not_committed_again() -> None:
@@ -372,7 +441,7 @@ def test_what_must_be_there_is_waited_for_before_the_group_is_joined() -> None:
     bench.loop.before = (Failing([StoreUnavailable("no table yet"), StoreUnavailable("no table yet")], bench.order),)
     bench.loop.start()
     assert bench.order == ["checked", "mark"]
-    assert bench.journal.told == ["starting failed; trying again"]
+    assert bench.journal.told == ["starting failed; trying again", "it works again"]
 
 
 @attrs.frozen
@@ -414,3 +483,36 @@ def test_rows_that_a_table_can_never_hold_become_dead_letters_and_the_others_go_
         "code 69",
     )
     assert bench.journal.told == ["rows that can't be stored became dead letters"]
+
+
+@attrs.define
+class Spans:
+    """A tracer that remembers which spans began, and what happened before they ended."""
+
+    order: list[str]
+    told: list[Any] = attrs.field(factory=list)
+
+    @contextmanager
+    def span(self, name: str, **attributes: str | int) -> Iterator[None]:
+        self.told.append((name, attributes))
+        yield
+        self.order.append("span ended")
+
+
+def test_a_batch_that_brought_records_is_a_span_until_it_is_committed() -> None:
+    bench = Bench().begun()
+    spans = Spans(bench.order)
+    bench.loop.tracer = spans
+    bench.loop.step()
+    assert spans.told == []
+    bench.log.append(raw_events(b"{}", topic=topics.RAW_TICKS))
+    bench.stage.name, bench.stage.outcome = "normalization", Outcome(commit={WHERE: 1})
+    bench.order.clear()
+    assert bench.loop.step() == 1
+    assert spans.told == [("normalization.consume", {"records": 1})]
+    assert bench.order[-2:] == ["commit done", "span ended"]
+
+
+@pytest.mark.parametrize(("more", "count"), [(True, 1), (False, 0)])
+def test_a_turn_without_records_counts_where_the_stage_has_more_to_do(more: bool, count: int) -> None:
+    assert Bench(Outcome(more=more)).begun().loop.step() == count
