@@ -69,7 +69,7 @@ def bar(minute: int, **fields: Any) -> Bar:
     return Bar(**(others | told))
 
 
-EMPTY: Mapping[str, Any] = {"lineage_partitions": [], "lineage_digest": 0}
+EMPTY: Mapping[str, Any] = {"lineage_partitions": [], "lineage_digest": 0, "known_at": TEN}
 
 
 @attrs.define

@@ -33,7 +33,7 @@ def test_whatever_a_stage_reads_is_raw_or_told_by_one_before_it_or_itself() -> N
 def test_bars_have_a_topic_and_a_table_for_each_enabled_interval() -> None:
     aggregation = next(stage for stage in STAGES if stage.name == "aggregation")
     assert aggregation.produces(INTERVALS)[:2] == ("aggregated.market.bars.5m.v1", "aggregated.market.bars.1d.v1")
-    assert aggregation.writes(INTERVALS)[:3] == ("bars_5m", "bars_1d", "bar_seals")
+    assert aggregation.writes(INTERVALS)[:4] == ("bars_5m", "bars_1d", "bar_revisions", "bar_seals")
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: str(stage.name))
