@@ -7,6 +7,7 @@ An input that was found to break something is added here as a seed of its target
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,8 @@ def seeds() -> Iterator[tuple[str, bytes]]:
 
 
 def write() -> None:
-    """This will write each seed into its target's folder, numbered."""
+    """This will write each seed into its target's folder, numbered, in place of what lies there."""
+    shutil.rmtree(CORPUS, ignore_errors=True)
     numbers: dict[str, int] = {}
     for target, seed in seeds():
         number = numbers[target] = numbers.get(target, -1) + 1
