@@ -6,9 +6,10 @@ a space is a hyphen, and any other odd character costs the id a suffix made of t
 """
 
 import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 import attrs
@@ -79,34 +80,69 @@ def text_hash(text: str) -> int:
 
 
 def text_hashes(texts: pl.Series) -> pl.Series:
-    """The `text_hash` of each text (String or Categorical), computed once per distinct text. UInt64; null for null."""
-    return _SERIES_HASHES.of(texts) if texts.dtype == SERIES else _NAME_HASHES.of(texts.cast(NAME))
+    """
+    The `text_hash` of each text, computed once per distinct text. UInt64; null for null.
+
+    Args:
+        texts: Of type SERIES or NAME, whose hashes are remembered, or other texts, whose are not.
+    """
+    if texts.dtype in _HASHES:
+        return _HASHES[texts.dtype].of(texts)
+    distinct = texts.cast(pl.String).unique()
+    hashes = [None if text is None else text_hash(text) for text in distinct]
+    return texts.cast(pl.String).replace_strict(distinct, pl.Series(hashes, dtype=pl.UInt64))
+
+
+def covering(known: pl.Series, codes: pl.Series, absent: pl.Series) -> pl.Series:
+    """
+    A column by the codes of a category, with room for all of these.
+
+    Args:
+        known: What is known by code.
+        codes: Codes as `to_physical` gives them; none is fine.
+        absent: The one value that stands where nothing is known.
+
+    Returns:
+        `known`, or a longer copy: grown by half as much again, so that growing stays rare.
+    """
+    missing = cast("int", codes.max()) + 1 - len(known) if len(codes) > codes.null_count() else 0
+    if missing <= 0:
+        return known
+    return pl.concat([known, absent.new_from_index(0, missing + len(known) // 2)], rechunk=True)
 
 
 @attrs.define
-class _HashesByCode:
-    """The `text_hash` of each text of a category by its code, so that a million rows are one gather. 0 where it is not known yet."""
+class ByCode:
+    """
+    A number for each text of a category, found once and kept by its code, so that a million rows are one gather.
 
-    _known: pl.Series = attrs.field(factory=lambda: pl.zeros(1024, dtype=pl.UInt64, eager=True))
+    Threads may share it: each works on a column of its own, and at worst a number is found twice.
+    """
+
+    find: Callable[[str], int]
+    absent: pl.Series
+    """The one value that `find` never returns."""
+    _known: pl.Series = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._known = self.absent.clear()
 
     def of(self, texts: pl.Series) -> pl.Series:
+        """The number of each text; null for null."""
         codes = texts.to_physical()
-        highest = codes.max()
-        if isinstance(highest, int) and highest >= len(self._known):
-            room = pl.zeros(highest + 1 + len(self._known) // 2, dtype=pl.UInt64, eager=True)
-            self._known = pl.concat([self._known, room.slice(len(self._known))], rechunk=True)
-        hashes = self._known[codes]
-        unknown = hashes == 0
+        known = covering(self._known, codes, self.absent)
+        numbers = known[codes]
+        unknown = numbers == self.absent
         if not unknown.any():
-            return hashes
+            return numbers
         new = texts.filter(unknown).unique()
-        found = [text_hash(text) for text in new.cast(pl.String).to_list()]
-        self._known = self._known.clone().scatter(new.to_physical(), pl.Series(found, dtype=pl.UInt64))
-        return self._known[codes]
+        found = pl.Series([self.find(text) for text in new.cast(pl.String)], dtype=known.dtype)
+        self._known = known = known.clone().scatter(new.to_physical(), found)
+        return known[codes]
 
 
-_SERIES_HASHES = _HashesByCode()
-_NAME_HASHES = _HashesByCode()
+_NO_HASH = pl.Series([0], dtype=pl.UInt64)
+_HASHES: Mapping[Any, ByCode] = {SERIES: ByCode(text_hash, _NO_HASH), NAME: ByCode(text_hash, _NO_HASH)}
 
 
 def topic_hash(topic: str) -> int:

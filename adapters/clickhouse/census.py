@@ -69,10 +69,7 @@ class ClickHouseCensus:
 
     def latest(self, after: InstrumentKey | None, limit: int) -> LatestPrices:
         """Return the first rows of served_latest that come after this one."""
-        from_there = "WHERE (tenant_id, instrument_id) > ({tenant:String}, {instrument:String})" if after else ""
-        named = {"tenant": after.tenant_id, "instrument": after.instrument_id} if after else {}
-        condition = f"{from_there} ORDER BY tenant_id, instrument_id LIMIT {{limit:UInt64}}"
-        return ClickHouseLatestTable(self.client).found(condition, {**named, "limit": limit})
+        return ClickHouseLatestTable(self.client).after(after, limit)
 
     def _source(self, table: str) -> str:
         return f"{quoted(self.client.database)}.{quoted(table)}"

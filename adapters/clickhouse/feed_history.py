@@ -11,6 +11,7 @@ from adapters.clickhouse.table import READING, micros
 from domain.batch import INSTANT
 from domain.gold.interval import MINUTE_US
 from domain.gold.taxonomy import InstrumentKey
+from domain.silver.quality import Flag
 
 
 @attrs.frozen
@@ -24,7 +25,7 @@ class ClickHouseFeedHistory:
         sql = f"""
             SELECT DISTINCT toString(source_id) AS source_id FROM {self._ticks}
             WHERE tenant_id = {{tenant:String}} AND instrument_id = {{instrument:String}}
-              AND NOT has(quality_flags, 'TS_FUTURE')
+              AND NOT has(quality_flags, '{Flag.TS_FUTURE.name}')
             ORDER BY source_id {READING}
         """  # noqa: S608 (names of ours)
         named = {"tenant": key.tenant_id, "instrument": key.instrument_id}
@@ -45,7 +46,7 @@ class ClickHouseFeedHistory:
                 WHERE tenant_id = {{tenant:String}} AND has({{sources:Array(String)}}, toString(source_id))
                   AND ts >= fromUnixTimestamp64Micro({{start:Int64}}, 'UTC')
                   AND ts < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')
-                  AND NOT has(quality_flags, 'TS_FUTURE')
+                  AND NOT has(quality_flags, '{Flag.TS_FUTURE.name}')
             ) {READING}
         """  # noqa: S608 (names of ours)
         return self.client.rows(

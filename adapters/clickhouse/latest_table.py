@@ -7,6 +7,7 @@ import polars as pl
 from adapters.clickhouse.client import ClickHouse
 from adapters.clickhouse.table import ClickHouseTable, Layout
 from adapters.clickhouse.windows import rows_of_keys
+from domain.gold.taxonomy import InstrumentKey
 from domain.served.latest_price import LatestPrices
 
 PORTION = 10_000
@@ -30,17 +31,20 @@ class ClickHouseLatestTable(ClickHouseTable[LatestPrices]):
             {"tenant": tenant_id, "instrument": instrument_id},
         )
 
+    def after(self, key: InstrumentKey | None, limit: int) -> LatestPrices:
+        """Return the first `limit` rows that come after this one by tenant_id and instrument_id."""
+        from_there = "WHERE (tenant_id, instrument_id) > ({tenant:String}, {instrument:String}) " if key else ""
+        named = {"tenant": key.tenant_id, "instrument": key.instrument_id} if key else {}
+        condition = f"{from_there}ORDER BY tenant_id, instrument_id LIMIT {{limit:UInt64}}"
+        return self.found(condition, {**named, "limit": limit})
+
     def portions(self, most: int = PORTION) -> Iterator[LatestPrices]:
         """Every row, in portions of at most so many, as each stands when its portion is read."""
-        found = self.found("ORDER BY tenant_id, instrument_id LIMIT {most:UInt64}", {"most": most})
+        found = self.after(None, most)
         while len(found):
             yield found
             last = found.frame.row(-1, named=True)
-            found = self.found(
-                "WHERE (tenant_id, instrument_id) > ({tenant:String}, {instrument:String})"
-                " ORDER BY tenant_id, instrument_id LIMIT {most:UInt64}",
-                {"tenant": last["tenant_id"], "instrument": last["instrument_id"], "most": most},
-            )
+            found = self.after(InstrumentKey(last["tenant_id"], last["instrument_id"]), most)
 
     def listed(self, tenant_id: str, market: str | None, limit: int) -> LatestPrices:
         """Return the first `limit` rows of a tenant by instrument_id, of one market where one is named."""

@@ -18,7 +18,9 @@ import polars as pl
 from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition
 from domain.batch import Batch
 from domain.bronze.raw_event import RawEvents
-from domain.gold.interval import highest_code
+from domain.identity import ByCode
+
+_NO_PARTITION = pl.Series([-1], dtype=pl.Int32)
 
 
 @attrs.frozen
@@ -104,7 +106,7 @@ class MemoryEventLog:
     _segments: dict[str, list[Segment]] = attrs.field(init=False, factory=dict)
     _offsets: dict[TopicPartition, Offsets] = attrs.field(init=False, factory=dict)
     _groups: dict[str, Group] = attrs.field(init=False, factory=dict)
-    _partition_of_series: dict[int, pl.Series] = attrs.field(init=False, factory=dict)
+    _partition_of_series: dict[int, ByCode] = attrs.field(init=False, factory=dict)
 
     def publish(self, topic: str, facts: Batch[Any]) -> None:
         """Append each fact under its key, in order."""
@@ -186,17 +188,9 @@ class MemoryEventLog:
         count = self.partitions_of(topic)
         if count == 1 or "series" not in facts.schema:
             return pl.Series("partition", [0], dtype=pl.Int32).new_from_index(0, len(facts))
-        series = facts.frame["series"]
-        codes, known = series.to_physical(), self._partition_of_series.get(count, pl.Series([], dtype=pl.Int32))
-        missing = highest_code(codes) + 1 - len(known)
-        if missing > 0:
-            known = pl.concat([known, pl.Series([-1], dtype=pl.Int32).new_from_index(0, missing + len(known))])
-        unknown = series.filter(known.gather(codes) == -1).unique()
-        known = known.scatter(
-            unknown.to_physical(), [zlib.crc32(key.encode()) % count for key in unknown.cast(pl.String)]
-        )
-        self._partition_of_series[count] = known
-        return known.gather(codes).alias("partition")
+        if count not in self._partition_of_series:
+            self._partition_of_series[count] = ByCode(lambda key: zlib.crc32(key.encode()) % count, _NO_PARTITION)
+        return self._partition_of_series[count].of(facts.frame["series"]).alias("partition")
 
     def _next_offsets(self, topic: str, partition: pl.Series) -> tuple[pl.Series, dict[int, int], dict[int, int]]:
         """The offset of each record, and the first and last of each partition."""

@@ -10,7 +10,7 @@ from adapters.memory.tables import MemoryTickTable
 from domain.batch import INSTANT
 from domain.gold.interval import MINUTE_US
 from domain.gold.taxonomy import InstrumentKey
-from domain.silver.quality import Flag
+from domain.silver.quality import eligible
 
 
 @attrs.frozen
@@ -41,4 +41,4 @@ class MemoryFeedHistory:
 
     def _eligible(self) -> pl.DataFrame:
         rows = self.ticks.final()
-        return rows.filter((rows["quality_flags"] & int(Flag.TS_FUTURE)) == 0)
+        return rows.filter(eligible(rows["quality_flags"]))

@@ -7,6 +7,7 @@ import attrs
 from application.ports.clock import Clock
 from application.ports.raw_feed import RawFeed
 from application.ports.raw_source import Lines, RawSource
+from domain.time import SECOND_US
 
 SLICE_S = 0.25
 """With a pace, messages of so much time are appended together."""
@@ -65,7 +66,7 @@ class ReplayRaw:
         if self.pace.speed is None:
             yield lines
             return
-        slice_us = max(1, round(SLICE_S * self.pace.speed * 1_000_000))
+        slice_us = max(1, round(SLICE_S * self.pace.speed * SECOND_US))
         begin, stamps = 0, lines.events.timestamps_us
         for at in range(1, len(stamps) + 1):
             if at == len(stamps) or stamps[at] // slice_us != stamps[begin] // slice_us:
@@ -77,7 +78,7 @@ class ReplayRaw:
         if self.pace.rate is not None:
             return self.sent / self.pace.rate
         if self.pace.speed is not None:
-            return (part.events.timestamps_us[0] - first_us) / 1_000_000 / self.pace.speed
+            return (part.events.timestamps_us[0] - first_us) / SECOND_US / self.pace.speed
         return 0.0
 
     def _wait_until(self, due_s: float) -> None:

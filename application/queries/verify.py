@@ -36,7 +36,8 @@ from domain.gold.taxonomy import InstrumentKey
 from domain.gold.window import digests, in_order, parts_of_ticks
 from domain.identity import SERIES
 from domain.served.latest_price import CONTENT as PRICE_CONTENT
-from domain.served.latest_price import LatestPrices, eligible, highest, latest_of
+from domain.served.latest_price import LatestPrices, highest, latest_of
+from domain.silver.quality import eligible
 from domain.silver.tick import TickBatch
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

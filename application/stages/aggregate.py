@@ -11,6 +11,7 @@ Memory is a value: a run computes the next one, and the loop lets it count once 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 import attrs
 import polars as pl
@@ -26,7 +27,7 @@ from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
 from domain.batch import INSTANT, micros
 from domain.gold.bar import Cause, fold, parts_of_bars
-from domain.gold.interval import BarIntervals, Interval, Periods, highest_code, period_code
+from domain.gold.interval import BarIntervals, Interval, Periods, period_code
 from domain.gold.lateness import Adaptation
 from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, settle
 from domain.gold.taxonomy import EnrichedTicks
@@ -35,7 +36,7 @@ from domain.gold.window import Limits, Taken, Waits, Windows, arrived, contested
 from domain.reprocessing import WAITING, RecomputeRequests, Waiting, base_windows, requests_for
 from domain.silver.duplicates import Winners
 from domain.silver.feed import FeedPolicies
-from domain.silver.quality import Flag
+from domain.silver.quality import eligible
 from domain.time import SECOND_US
 
 NAME = "aggregation"
@@ -202,7 +203,7 @@ class AggregateBars:
         """How far behind their instrument's seal late ticks are; of a burst, a sample in equal steps."""
         behind_us = taken.windows.seals.until(taken.late["series"]) - micros(taken.late["ts"])
         for late_us in behind_us.gather_every(1 + len(behind_us) // MOST_OBSERVED):
-            self.meter.observe("late_arrival_seconds", late_us / 1_000_000)
+            self.meter.observe("late_arrival_seconds", late_us / SECOND_US)
 
     def _asked(self, polled: Polled) -> pl.DataFrame:
         """The base windows that requests of this poll ask for, and where they were read."""
@@ -230,7 +231,7 @@ class AggregateBars:
 
     def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> SettledBars:
         ticks = self.ticks.within(windows.select("series", "start", "end")).frame
-        ticks = ticks.filter((ticks["quality_flags"] & int(Flag.TS_FUTURE)) == 0)
+        ticks = ticks.filter(eligible(ticks["quality_flags"]))
         ticks = ticks.with_columns(*digests(ticks))
         causes = windows.select("series", "cause", interval_start="start")
         computed = self._fold_ticks(ticks, seals, None).join(
@@ -339,8 +340,8 @@ class AggregateBars:
         self._windows, self._waiting = turn.windows, turn.waiting
         self._positions, self._told_at_s = turn.positions, turn.told_at_s
         if len(turn.taken.sealed):
-            highest_us = highest_code(turn.taken.sealed.frame["sealed_until"].to_physical())
-            self.meter.gauge("bar_sealed_until_seconds", highest_us / SECOND_US)
+            highest_us = micros(turn.taken.sealed.frame["sealed_until"]).max()
+            self.meter.gauge("bar_sealed_until_seconds", cast("int", highest_us) / SECOND_US)
         repeats = turn.late.repeats
         self._recognise(turn.taken.closed)
         self._winners.remember(repeats["key"], repeats["version"], repeats["content"])

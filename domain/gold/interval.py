@@ -15,6 +15,7 @@ import polars as pl
 
 from domain.batch import INSTANT, micros
 from domain.errors import BadInterval
+from domain.identity import ByCode
 
 HOUR_MIN = 60
 DAY_MIN = 24 * HOUR_MIN
@@ -128,17 +129,15 @@ def period_code(series: pl.Series, instant: pl.Series) -> pl.Series:
     return (series.to_physical().cast(pl.Int64) * MINUTES + minute).alias("period")
 
 
-def highest_code(codes: pl.Series) -> int:
-    """The highest of these codes of a category, -1 where there are none."""
-    return cast("int", codes.max()) if len(codes) else -1
-
-
 @attrs.define
 class Periods:
     """Which bar an instant belongs to. Remembers each series' clock, which its name alone decides."""
 
     _clocks: list[str] = attrs.field(factory=lambda: [UTC])
-    _clock_of_series: pl.Series = attrs.field(factory=lambda: pl.Series([], dtype=pl.Int16))
+    _clock_of_series: ByCode = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._clock_of_series = ByCode(self._clock_index, pl.Series([-1], dtype=pl.Int16))
 
     def bounds(self, interval: Interval, series: pl.Series, instant: pl.Series) -> tuple[pl.Series, pl.Series]:
         """
@@ -160,7 +159,7 @@ class Periods:
         return start.cast(INSTANT).alias("start"), (start + length_us).cast(INSTANT).alias("end")
 
     def _days(self, series: pl.Series, instant: pl.Series) -> tuple[pl.Series, pl.Series]:
-        clock = self._clock(series)
+        clock = self._clock_of_series.of(series)
         found = clock.unique().to_list()
         if len(found) == 1:
             return _local_days(instant, self._clocks[found[0]])
@@ -171,22 +170,8 @@ class Periods:
             start, end = start.scatter(rows, starts), end.clone().scatter(rows, ends)
         return start.alias("start"), end.alias("end")
 
-    def _clock(self, series: pl.Series) -> pl.Series:
-        codes = series.to_physical()
-        known = self._clock_of_series
-        missing = highest_code(codes) + 1 - len(known)
-        if missing > 0:
-            grown = pl.Series([-1], dtype=pl.Int16).new_from_index(0, missing)
-            known = self._clock_of_series = pl.concat([known, grown])
-        clock = known.gather(codes)
-        unknown = series.filter(clock == -1).unique()
-        if len(unknown):
-            indices = [self._index(clock_of(name.partition("|")[2])) for name in unknown.cast(pl.String)]
-            self._clock_of_series = known.scatter(unknown.to_physical(), indices)
-            clock = self._clock_of_series.gather(codes)
-        return clock
-
-    def _index(self, clock: str) -> int:
+    def _clock_index(self, series: str) -> int:
+        clock = clock_of(series.partition("|")[2])
         if clock not in self._clocks:
             self._clocks.append(clock)
         return self._clocks.index(clock)

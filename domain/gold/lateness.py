@@ -9,9 +9,11 @@ counted: polls overlap by hours, and a point that is stated again was not late. 
 import attrs
 import polars as pl
 
+from domain.time import SECOND_US
+
 _STEPS_S = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1200, 1800, 2700, 3600)
 _LONG_STEPS_S = (5400, 7200, 10_800, 14_400, 21_600, 28_800, 43_200, 64_800, 86_400, 172_800, 345_600)
-BOUNDS_US = tuple(step * 1_000_000 for step in (0, *_STEPS_S, *_LONG_STEPS_S))
+BOUNDS_US = tuple(step * SECOND_US for step in (0, *_STEPS_S, *_LONG_STEPS_S))
 """Delays are counted by the first of these that they do not exceed."""
 
 FADES_AT = 20_000

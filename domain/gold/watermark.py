@@ -22,13 +22,15 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, Batch, column
-from domain.gold.interval import MINUTES, highest_code
+from domain.gold.interval import MINUTES
 from domain.gold.lateness import Delays
-from domain.identity import NAME, SERIES
+from domain.identity import NAME, SERIES, covering
 
 NEVER = 1 << 30
 """A row after every row of a batch."""
 
+NEVER_CLOSES = pl.Series("closes", [NEVER], dtype=pl.Int64)
+_NO_SEAL = pl.Series([-1], dtype=pl.Int64)
 _FEED = pl.Series([1 << 64], dtype=pl.Int128)
 _AFTER_1970 = pl.Series([1 << 60], dtype=pl.Int128)
 
@@ -59,22 +61,14 @@ class SealBook:
     def until(self, series: pl.Series) -> pl.Series:
         """The seal of each series in µs since 1970, -1 where it has none."""
         codes = series.to_physical()
-        return self._covering(codes)[codes].alias("seal")
+        return covering(self._until, codes, _NO_SEAL)[codes].alias("seal")
 
     def raised(self, series: pl.Series, until_us: pl.Series) -> "SealBook":
         """These seals too; a seal never falls. Each series at most once."""
         codes = series.to_physical()
-        known = self._covering(codes).clone()
+        known = covering(self._until, codes, _NO_SEAL).clone()
         before = known[codes]
         return SealBook(known.scatter(codes, until_us.zip_with(until_us > before, before)))
-
-    def _covering(self, codes: pl.Series) -> pl.Series:
-        missing = highest_code(codes) + 1 - len(self._until)
-        if missing <= 0:
-            return self._until
-        # Grown by half as much again, so that growing stays rare.
-        room = pl.Series([-1], dtype=pl.Int64).new_from_index(0, missing + len(self._until) // 2)
-        return pl.concat([self._until, room])
 
 
 @attrs.frozen
@@ -144,7 +138,7 @@ class Timeline:
         number = _number(self.feeds, feed)
         levels = pl.Series(self.watermarks(), dtype=pl.Int64)
         reached = (self.feeds[number] == feed) & (instant_us <= levels[number])
-        rows = _NEVER.new_from_index(0, len(feed))
+        rows = NEVER_CLOSES.new_from_index(0, len(feed))
         if reached.any():
             rows = rows.scatter(reached.arg_true(), self._row_of(number.filter(reached), instant_us.filter(reached)))
         return rows.alias("reached")
@@ -155,9 +149,6 @@ class Timeline:
         asked = levels.unique().sort()
         rows = self._rows[self._marks.search_sorted(asked, side="left")]
         return rows[asked.search_sorted(levels)]
-
-
-_NEVER = pl.Series([NEVER], dtype=pl.Int64)
 
 
 def _number(feeds: pl.Series, feed: pl.Series) -> pl.Series:
@@ -193,7 +184,7 @@ def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.Se
     # The last tick of a window has seen them all.
     is_last = windows != windows.shift(-1, fill_value=-1)
     last = is_last.arg_true()[windows.rle_id()]
-    return _NEVER.new_from_index(0, len(window)).scatter(latest, closes[last]).alias("closes")
+    return NEVER_CLOSES.new_from_index(0, len(window)).scatter(latest, closes[last])
 
 
 def feed_code(partition: pl.Series, tenant_id: pl.Series, source_id: pl.Series) -> pl.Series:

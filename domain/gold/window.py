@@ -16,11 +16,22 @@ from domain.batch import INSTANT, micros, schema_of
 from domain.gold.bar import ORIGIN, notional, weight_of
 from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
 from domain.gold.lateness import Adaptation
-from domain.gold.watermark import NEVER, Mark, SealBook, Seals, Timeline, closing_rows, feed_code, partition_of
+from domain.gold.watermark import (
+    NEVER,
+    NEVER_CLOSES,
+    Mark,
+    SealBook,
+    Seals,
+    Timeline,
+    closing_rows,
+    feed_code,
+    partition_of,
+)
 from domain.identity import SERIES, known_at
 from domain.silver.feed import UNKNOWN_FEED, FeedPolicies
-from domain.silver.quality import BAR_FLAGS, Flag
+from domain.silver.quality import BAR_FLAGS, eligible
 from domain.silver.tick import Tick, content_digests, key_digests, source_hashes
+from domain.time import SECOND_US
 
 TICK_COLUMNS = (
     "series",
@@ -58,7 +69,6 @@ SCHEMA = {
 FRESH = pl.Series("fresh", [True])
 EARLIER = pl.Series([-1], dtype=pl.Int64)
 NOTHING_YET_US = -(1 << 59)
-NEVER_CLOSES = pl.Series("closes", [NEVER], dtype=pl.Int64)
 NO_SEALS = pl.DataFrame(schema={"series": SERIES, "seal": pl.Int64})
 
 KEPT_OF_TICKS = ("series", "tenant_id", "instrument_id", "market", "ts", "volume", "currency", "unit")
@@ -156,7 +166,7 @@ class Waits:
     def mark(self, source_id: str, scope: Sequence[str], now_s: float) -> Mark:
         """A feed that was not heard before: `scope` is its market, data type and run."""
         policy = self.feeds.find(*scope) or UNKNOWN_FEED
-        lateness_us = int(self.lateness_s.get(source_id, policy.lateness_s) * 1_000_000)
+        lateness_us = int(self.lateness_s.get(source_id, policy.lateness_s) * SECOND_US)
         idle_s = self.idle_s.get(source_id, policy.idle_s)
         adapts = self.adaptation is not None and source_id not in self.lateness_s
         return Mark(NOTHING_YET_US, now_s, lateness_us, idle_s, policy_us=lateness_us if adapts else None)
@@ -355,8 +365,8 @@ def arrived(ticks: pl.DataFrame, partition: pl.Series, offset: pl.Series, base: 
     fresh = FRESH.new_from_index(0, ticks.height)
     here = [partition.alias("partition"), offset.alias("offset"), *digests(ticks), feed, window, fresh]
     rows = ticks[[*TICK_COLUMNS, "data_type", "market_run"]].hstack(here)
-    beyond = (ticks["quality_flags"] & int(Flag.TS_FUTURE)) != 0
-    return rows.filter(~beyond) if beyond.any() else rows
+    may = eligible(ticks["quality_flags"])
+    return rows if may.all() else rows.filter(may)
 
 
 def _least_offsets(ticks: pl.DataFrame) -> Mapping[int, int]:

@@ -19,9 +19,9 @@ import polars as pl
 
 from domain.batch import INSTANT, PRICE, Batch, column
 from domain.gold.taxonomy import EnrichedTicks
-from domain.identity import SERIES, text_hashes
-from domain.silver.quality import RECORD_FLAGS, Flag
-from domain.silver.tick import TickBatch
+from domain.identity import SERIES
+from domain.silver.quality import RECORD_FLAGS, eligible
+from domain.silver.tick import TickBatch, source_hashes
 
 
 @attrs.frozen(kw_only=True)
@@ -59,18 +59,6 @@ CONTENT = ("market", "symbol", "ts", "price", "volume", "quality_flags", "source
 """What a reader would notice. Version, metadata and stamps are left out: a repeat changes only those."""
 
 
-def eligible(quality_flags: pl.Series) -> pl.Series:
-    """
-    Whether a tick may be a latest price: one from beyond its feed's horizon would hold its place until then.
-
-    Args:
-        quality_flags: Flags per tick as a bitmask.
-
-    Source: contracts.md §1, odd input, TS_FUTURE.
-    """
-    return (quality_flags & int(Flag.TS_FUTURE)) == 0
-
-
 def rank_of(ts: pl.Series, source_seq: pl.Series, version: pl.Series, source: pl.Series) -> pl.Series:
     """
     The order of ticks as text: each part in 16 hexadecimal digits, the most significant first.
@@ -79,7 +67,7 @@ def rank_of(ts: pl.Series, source_seq: pl.Series, version: pl.Series, source: pl
         ts: INSTANT, from 1970 on.
         source_seq: The source's sequence.
         version: Version of the tick.
-        source: Order of its source (`identity.text_hashes`).
+        source: Order of its source (`source_hashes`).
 
     Returns:
         64 digits a row.
@@ -101,7 +89,7 @@ def latest_of(ticks: EnrichedTicks | TickBatch, made_at: datetime) -> LatestPric
     may = eligible(frame["quality_flags"])
     frame = frame if may.all() else frame.filter(may)
     last = frame.select(name for name in LatestPrices.schema if name in frame.columns)[_last(frame)]
-    rank = rank_of(last["ts"], last["source_seq"], last["version"], text_hashes(last["source_id"]))
+    rank = rank_of(last["ts"], last["source_seq"], last["version"], source_hashes(last["source_id"]))
     return LatestPrices(
         last.select(
             *last.columns[: last.columns.index("series")],
@@ -120,7 +108,9 @@ def _last(frame: pl.DataFrame) -> pl.Series:
     if not code.is_duplicated().any():
         return newest
     tied = frame.select("source_seq", "version", "source_id")[newest]
-    order = tied.select(pl.arg_sort_by(tied["source_seq"], tied["version"], text_hashes(tied["source_id"]))).to_series()
+    order = tied.select(
+        pl.arg_sort_by(tied["source_seq"], tied["version"], source_hashes(tied["source_id"]))
+    ).to_series()
     return newest.gather(order).filter(code.gather(order).is_last_distinct())
 
 

@@ -121,6 +121,18 @@ def component_incomplete(gap: Any, incomplete: Any) -> Any:
     return gap & incomplete
 
 
+def eligible(quality_flags: pl.Series) -> pl.Series:
+    """
+    Whether ticks may enter windows and be latest prices: one from beyond its feed's horizon would hold its place until then.
+
+    Args:
+        quality_flags: Flags per tick as a bitmask.
+
+    Source: contracts.md §1, odd input, TS_FUTURE.
+    """
+    return (quality_flags & int(Flag.TS_FUTURE)) == 0
+
+
 def flagged(flags: pl.Series, rules: Mapping[Flag, pl.Series]) -> pl.Series:
     """The flags each row has already, and those whose rule holds for it; a rule that is null doesn't hold."""
     for flag, holds in rules.items():

@@ -15,7 +15,7 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, PRICE, Batch, column
-from domain.identity import SERIES, text_hashes
+from domain.identity import NAME, SERIES, text_hashes
 from domain.silver.quality import BAR_FLAGS, Flag
 
 
@@ -95,7 +95,7 @@ _HALF = 1 << 32
 
 def source_hashes(source_id: pl.Series) -> pl.Series:
     """The last rung of `ORDER`: first 8 bytes of each source_id's SHA-256, UInt64."""
-    return text_hashes(source_id).alias("source_hash")
+    return text_hashes(source_id.cast(NAME)).alias("source_hash")
 
 
 def digest(numbers: Sequence[Any], seed: Any, odds: Sequence[Any], spread: Any, half: Any) -> Any:
@@ -145,8 +145,8 @@ def content_digests(ticks: pl.DataFrame) -> pl.Series:
     flags = ticks["quality_flags"].cast(pl.UInt64) & int(CONTENT_FLAGS)
     numbers = (
         *(ticks[name] for name in CONTENT_NUMBERS),
-        text_hashes(ticks["currency"]),
-        text_hashes(ticks["unit"]),
+        text_hashes(ticks["currency"].cast(NAME)),
+        text_hashes(ticks["unit"].cast(NAME)),
         flags,
     )
     return _digest(numbers).alias("content_digest")

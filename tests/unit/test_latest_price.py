@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.served.latest_price import LatestPrice, LatestPrices, Standing, content_digest, eligible, latest_of, rank_of
+from domain.served.latest_price import LatestPrice, LatestPrices, Standing, content_digest, latest_of, rank_of
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick
 from tests.builders import TEN, at, micros, tick
@@ -31,11 +31,6 @@ def source_order(text: str) -> int:
 
 def order(fact: Tick) -> tuple[Any, ...]:
     return fact.ts, fact.source_seq, fact.version, source_order(fact.source_id)
-
-
-@pytest.mark.parametrize(("flags", "may"), [(Flag(0), True), (Flag.PRICE_NEGATIVE, True), (Flag.TS_FUTURE, False)])
-def test_eligible(flags: Flag, may: bool) -> None:
-    assert eligible(pl.Series([int(flags)], dtype=pl.UInt32)).to_list() == [may]
 
 
 def test_rank_is_the_order_in_hexadecimal_digits() -> None:

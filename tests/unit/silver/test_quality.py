@@ -64,3 +64,8 @@ def test_bars_do_not_carry_what_depends_on_knowledge_or_policy(flag: Flag) -> No
 @pytest.mark.parametrize("flag", [Flag.PRICE_NEGATIVE, Flag.PRECISION_LOSS, Flag.SOURCE_CONFLICT])
 def test_bars_carry_the_other_record_flags(flag: Flag) -> None:
     assert flag in BAR_FLAGS
+
+
+@pytest.mark.parametrize(("flags", "may"), [(Flag(0), True), (Flag.PRICE_NEGATIVE, True), (Flag.TS_FUTURE, False)])
+def test_eligible(flags: Flag, may: bool) -> None:
+    assert quality.eligible(pl.Series([int(flags)], dtype=pl.UInt32)).to_list() == [may]
