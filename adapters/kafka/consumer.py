@@ -10,8 +10,9 @@ While a failed call is tried again nothing is polled; `stay` then pauses every p
 through, so that the member keeps its place and its memory does not grow.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate, repeat
 from typing import Any, Protocol, cast
 
@@ -72,6 +73,8 @@ class Membership:
     """A member that neither polls nor stays for so long loses its partitions."""
     budget_bytes: int = 64 * 1024 * 1024
     """Most that one poll returns, and most that waits to be polled; one more chunk may lie above it."""
+    quiet_s: float = 5.0
+    """Silence after which brokers are asked whether they are there: a broken connection brings nothing, like a quiet topic."""
     gather_s: float = 0.02
     """How long a poll goes on gathering after its first records, so that batches are worth their fixed cost."""
 
@@ -122,6 +125,8 @@ class KafkaConsumer:
     """Records taken from Kafka and not returned yet: what came during a stay, or before a poll failed."""
     _trouble: KafkaError | None = attrs.field(init=False, default=None)
     """What the client last said of brokers, until one is heard again."""
+    _heard_at_s: float = attrs.field(init=False, factory=time.monotonic)
+    """When a broker was last heard for sure."""
 
     def __attrs_post_init__(self) -> None:
         config = {**self.access.config(), **self.membership.config(self.group), "error_cb": self._troubled}
@@ -147,6 +152,7 @@ class KafkaConsumer:
         polled = self._polled(self._let_go())
         if not len(polled):
             self._refuse_if_away()
+            self._refuse_if_unheard()
         return polled
 
     def _let_go(self) -> Sequence[Taken]:
@@ -299,7 +305,8 @@ class KafkaConsumer:
                 self._note(message)
             else:
                 runs[message.topic(), message.partition()].append(message)
-        self._trouble = None if runs else self._trouble
+        if runs:
+            self._trouble, self._heard_at_s = None, time.monotonic()
         owned = {TopicPartition(*place): run for place, run in runs.items()}
         return {where: run for where, run in owned.items() if where in self._positions}
 
@@ -322,17 +329,23 @@ class KafkaConsumer:
         said = refusal(self._trouble, f"polling as group {self.group}")
         if isinstance(said, Fatal) and not isinstance(said, WrongTopics):
             raise said
-        if isinstance(said, WrongTopics) or self._trouble.code() in BROKERS_AWAY:
-            self._refuse_missing(said)
+        may_pass = not isinstance(said, WrongTopics) and self._trouble.code() not in BROKERS_AWAY
+        if not (may_pass or set(self.topics) <= self._known_topics()):
+            raise said
         self._trouble = None
 
-    def _refuse_missing(self, said: PortError) -> None:
+    def _refuse_if_unheard(self) -> None:
+        if time.monotonic() - self._heard_at_s >= self.membership.quiet_s:
+            self._known_topics()
+
+    def _known_topics(self) -> Collection[str]:
+        """Topics as a broker says now."""
         try:
             known = self._consumer.list_topics(timeout=1.0).topics
         except KafkaException as error:
             raise LogUnavailable(f"no broker answers at {self.access.bootstrap}", KAFKA) from error
-        if not set(self.topics) <= known.keys():
-            raise said
+        self._heard_at_s = time.monotonic()
+        return known.keys()
 
     def _typed(
         self, topic: str, parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]

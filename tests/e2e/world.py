@@ -88,7 +88,7 @@ class World:
         native = name in {"enrichment", "projection"}
         address = self.servers.proxied_native if native else self.servers.proxied
         log = self.folder / f"{name}-{next(self._numbers)}.log"
-        service = Service(name, {**os.environ, **IMPATIENT, **address, **(settings or {})}, log)
+        service = Service(name, {**unmeasured(), **IMPATIENT, **address, **(settings or {})}, log)
         self.services.append(service)
         return service
 
@@ -171,6 +171,11 @@ class World:
         file = self.folder / f"sent-{next(self._numbers)}.jsonl"
         file.write_bytes(b"".join(self._lines))
         return file
+
+
+def unmeasured() -> dict[str, str]:
+    """Our environment, without what measures the coverage of processes: others measure these, which start dozens of times."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 @contextmanager

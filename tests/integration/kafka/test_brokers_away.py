@@ -165,6 +165,20 @@ def test_a_broker_that_hangs_fails_the_append_and_takes_it_when_it_wakes(broker:
     assert cluster.log().end_offsets([topic])[TopicPartition(topic, 0)] >= 2
 
 
+def test_a_reader_of_a_quiet_topic_notices_that_its_broker_hangs(broker: Running, cluster: Cluster) -> None:
+    topic = cluster.topic("raw")
+    cluster.put(topic, [b"1"])
+    with member(cluster.log(), unused("group"), topic) as reader:
+        until(lambda: len(reader.values()) == 1, reader.poll)
+        signalled(broker, signal.SIGSTOP)
+        noticed = raised_within(20, reader.poll)
+        signalled(broker, signal.SIGCONT)
+        cluster.put(topic, [b"2"])
+        until(lambda: len(reader.values()) == 2, patiently(reader.poll))
+
+    assert isinstance(noticed, LogUnavailable)
+
+
 def test_a_broker_that_comes_back_empty_is_told_as_lost_offsets(broker: Running, cluster: Cluster) -> None:
     topic, group = cluster.topic("raw"), unused("group")
     cluster.put(topic, [b"1", b"2", b"3"])
