@@ -17,7 +17,7 @@ TESTS_aggregation := aggregat or bar or watermark or seal or recompute
 TESTS_projection := project or latest or served
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test coverage lint format validate sim sim-night fuzz bench bench-distributed crash-night lock clean services-install services-up services-down services-status
+.PHONY: help install demo run test coverage lint format validate sim sim-night fuzz bench bench-distributed bench-late crash-night lock clean services-install services-up services-down services-status
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench: install  ## Measure speed and memory; prints numbers, asserts none
 
 bench-distributed: install  ## Measure the four services on local servers: throughput, CPU and latencies
 	$(BIN)/python -m tests.performance.distributed $(ARGS)
+
+bench-late: install  ## Measure live latencies while a day of late ticks is poured in: make bench-late ARGS=--distributed
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.performance.late_burst $(ARGS)
 
 crash-night: install  ## Kill services under load on real servers, 200 times, and let a verifier judge: make crash-night ARGS="--seed 7"
 	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.e2e.crash.harness --kills 200 $(ARGS)

@@ -4,11 +4,13 @@ The one loop: poll, run, store, announce, commit.
 A stage decides and this performs, for every stage alike. Store, then announce, then commit: whoever hears of a fact
 can read it, and a crash between the steps repeats work and changes nothing. Here alone it is decided whether a record
 is rejected (the stage's dead letters, stored and announced like everything else), a call is tried again (Retryable,
-without end, ever more slowly, and readiness says so) or the process stops (Fatal).
+without end, ever more slowly, and readiness says so) or the process stops (Fatal). What ended earlier processes is found
+and set aside by application/quarantine.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from math import isqrt
 from typing import TypeVar
 
 import attrs
@@ -16,13 +18,14 @@ import attrs
 from application import topics
 from application.outcome import Announce, Outcome, Store
 from application.ports.clock import Clock
-from application.ports.errors import NewerLogic, Retryable, RowsRefused
+from application.ports.errors import Fatal, LogUnavailable, NewerLogic, PortError, Retryable, RowsRefused
 from application.ports.event_log import Consumer, EventLog, Listener, Polled, Progress, TopicPartition
 from application.ports.journal import Journal
 from application.ports.logic_epoch import LogicEpoch
 from application.ports.meter import Meter
 from application.ports.tables import Table
 from application.ports.tracer import SPANS, Tracer, Untraced
+from application.quarantine import ATTEMPTS, Caution, Piece
 from application.stage import Stage
 from application.troubles import Troubles, Vigilance
 from domain.bronze.dead_letter import DeadLetters
@@ -46,6 +49,8 @@ class Pace:
     first_wait_s: float = 0.1
     longest_wait_s: float = 10.0
     """Before a failed call is tried again; each wait is twice the one before, up to the longest."""
+    attempts: int = ATTEMPTS
+    """Of a record that ends the process, run alone, before it is quarantined."""
     vigilance: Vigilance = attrs.field(factory=Vigilance)
     """When a failing or slow call counts as trouble, and how often that is told."""
 
@@ -81,15 +86,19 @@ class Consume:
     """Hears of each effect once it is performed, e.g. `stored silver_ticks`; see `_perform` for their order."""
     _started: bool = attrs.field(init=False, default=False)
     _troubles: Troubles = attrs.field(init=False)
+    _caution: Caution = attrs.field(init=False)
     _consumer: Consumer | None = attrs.field(init=False, default=None)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     """The offset after the last record polled, of each partition that brought one."""
     _committed: dict[TopicPartition, Progress] = attrs.field(init=False, factory=dict)
+    """As the log has it."""
     _uncommitted: dict[TopicPartition, Progress] = attrs.field(init=False, factory=dict)
     """Performed, and the commit of it failed."""
 
     def __attrs_post_init__(self) -> None:
         self._troubles = Troubles(self.stage.name, self.clock, self.journal, self.pace.vigilance)
+        few = isqrt(self.pace.batch)
+        self._caution = Caution(self.stage.name, few, self.pace.attempts, self.journal, self.meter)
 
     @property
     def trouble(self) -> str:
@@ -127,11 +136,52 @@ class Consume:
         if not len(polled):
             return self._take(polled)
         with self.tracer.span(SPANS.get(self.stage.name, self.stage.name), records=len(polled)):
-            return self._take(polled)
+            for number, piece in enumerate(self._caution.pieces(polled)):
+                if number:
+                    self.consumer.stay()
+                self._take_cautiously(piece)
+        return len(polled)
+
+    def _take_cautiously(self, piece: Piece) -> None:
+        """Say in the log what is begun before it is run; what ends the process leaves it there."""
+        if not piece.begun:
+            self._take(piece.polled)
+            return
+        before = {where: self._known(where, doubt.since) for where, doubt in piece.begun.items()}
+        begun = {where: attrs.evolve(before[where], doubt=doubt) for where, doubt in piece.begun.items()}
+        self._trying("reading the logic epoch", self._refuse_newer_logic)
+        self._trying("marking what is begun", lambda: self._mark(begun))
+        try:
+            self._take(piece.polled)
+        except NewerLogic:
+            raise  # what lies in the log is the newer program's
+        except (Fatal, Stopped) as end:
+            self._unmark(before, end)
+            raise
+
+    def _known(self, where: TopicPartition, first: int) -> Progress:
+        """What is performed; a partition that was never committed begins at its first record."""
+        return self._uncommitted.get(where) or self._committed.get(where) or Progress(first, first)
+
+    def _mark(self, come: Mapping[TopicPartition, Progress]) -> None:
+        self.consumer.commit(come)
+        self._committed.update(come)
+        self._settle_commits(come)
+        self.passed("marked")
+
+    def _unmark(self, before: Mapping[TopicPartition, Progress], end: Exception) -> None:
+        """An orderly end was no record's doing."""
+        if isinstance(end.__cause__, LogUnavailable):
+            return  # and asking it again would only hold up the end
+        try:
+            self._mark(before)
+        except PortError as error:
+            self.journal.warning("the next start will be more careful than it need be", error=str(error))
 
     def _take(self, polled: Polled) -> int:
         outcome = self._trying("deciding", lambda: self.stage.run(polled))
         self._positions.update(polled.next_offsets)
+        self._caution.advance(polled.next_offsets)
         self._perform(self._refusing_unreadable(polled, outcome))
         return len(polled) or int(outcome.more)
 
@@ -199,10 +249,7 @@ class Consume:
         return (*part.announce, *refused)
 
     def _commit(self, outcome: Outcome) -> None:
-        come = {
-            where: Progress(floor, max(floor, self._positions.get(where, floor)), outcome.owed)
-            for where, floor in outcome.commit.items()
-        }
+        come = {where: self._progress(where, floor, outcome.owed) for where, floor in outcome.commit.items()}
         come = {**self._uncommitted, **come}
         moved = {where: progress for where, progress in come.items() if self._committed.get(where) != progress}
         if not moved:
@@ -210,7 +257,7 @@ class Consume:
         self._trying("reading the logic epoch", self._refuse_newer_logic)
         self._troubles.begin(COMMITTING)
         try:
-            self.consumer.commit({where: progress.floor for where, progress in moved.items()}, outcome.owed)
+            self.consumer.commit(moved)
         except Retryable as error:
             # What is stored is stored, and the stage goes on; the next turn commits the same or more.
             self._uncommitted = moved
@@ -222,19 +269,32 @@ class Consume:
         self._uncommitted = {}
         self.passed("committed")
 
-    def _assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+    def _progress(self, where: TopicPartition, floor: int, owed: int) -> Progress:
+        position = max(floor, self._positions.get(where, floor))
+        return Progress(floor, position, owed, self._caution.doubt(where), self._caution.aside(where, floor))
+
+    def _assigned(self, committed: Mapping[TopicPartition, Progress | None]) -> None:
         self._refuse_newer_logic()
         self._forget(committed)
-        self.stage.assigned(committed)
+        self._committed.update({where: come for where, come in committed.items() if come})
+        self._caution.assigned(committed)
+        self.stage.assigned({where: come.floor if come else None for where, come in committed.items()})
 
     def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self._forget(partitions)
         self.stage.revoked(partitions)
 
     def _forget(self, partitions: Iterable[TopicPartition]) -> None:
+        self._caution.forget(partitions)
         for where in partitions:
-            for known in (self._committed, self._uncommitted, self._positions):
-                known.pop(where, None)
+            self._committed.pop(where, None)
+            self._positions.pop(where, None)
+        self._settle_commits(partitions)
+
+    def _settle_commits(self, partitions: Iterable[TopicPartition]) -> None:
+        """Nothing of these partitions is left to be committed."""
+        for where in partitions:
+            self._uncommitted.pop(where, None)
         if not self._uncommitted:
             self._troubles.succeed(COMMITTING)
 

@@ -68,6 +68,8 @@ class Reason(StrEnum):
     """A time that is missing, can't be read, doesn't exist, or is out of range."""
     ROW_REFUSED = "ROW_REFUSED"
     """A table can't hold the row."""
+    QUARANTINE = "QUARANTINE"
+    """Each process that ran it, alone at last, ended before it was done."""
 
 
 class Declared(StrEnum):

@@ -2,8 +2,9 @@
 Requests to compute windows anew: for late and corrected ticks, and for backfills.
 
 They wait in the order in which they came, and only some are served a turn: a burst of a day's late data must not keep
-the live path waiting. Asked for again while it waits, a window waits once. What waits is remembered by its offset, so
-that a restart asks again.
+the live path waiting. What was asked for together waits instrument by instrument, each from its first window on: a turn
+then folds few coarser bars, whole stretches of them, and reads ticks that lie together. Asked for again while it waits,
+a window waits once. What waits is remembered by its offset, so that a restart asks again.
 """
 
 from collections.abc import Collection, Mapping
@@ -89,15 +90,25 @@ class Waiting:
     windows: pl.DataFrame = attrs.field(factory=lambda: pl.DataFrame(schema=WAITING))
 
     def joined_by(self, windows: pl.DataFrame) -> "Waiting":
-        """These windows (WAITING) wait too; those that do already keep their place and cause."""
+        """These windows (WAITING) wait too, instrument by instrument; those that do already keep their place and cause."""
         if not windows.height:
             return self
-        both = pl.concat([self.windows, windows])
+        both = pl.concat([self.windows, windows[period_code(windows["series"], windows["start"]).arg_sort()]])
         return Waiting(both[period_code(both["series"], both["start"]).arg_unique()])
 
-    def served(self, most: int) -> "tuple[pl.DataFrame, Waiting]":
-        """The first windows, at most so many, and what goes on waiting."""
-        return self.windows.head(most), Waiting(self.windows.slice(most))
+    def served(self, most: int, closing: pl.Series) -> "tuple[pl.DataFrame, Waiting]":
+        """
+        The first windows, at most so many, and what goes on waiting.
+
+        Args:
+            most: How many.
+            closing: Period codes of windows that are only being closed, which wait until their seal is stored: what is
+                computed from stored ticks knows some that were not announced yet. A process that stood still with it
+                while another closed the same window would put it above a bar that lacks those and knows others.
+        """
+        ready = ~period_code(self.windows["series"], self.windows["start"]).is_in(closing.unique().implode())
+        served = self.windows.filter(ready)
+        return served.head(most), Waiting(pl.concat([self.windows.filter(~ready), served.slice(most)]))
 
     def without(self, partitions: Collection[int]) -> "Waiting":
         """What remains when partitions are taken away."""

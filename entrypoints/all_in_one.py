@@ -139,7 +139,8 @@ class AllInOne:
     _began_s: float = attrs.field(init=False, factory=time.monotonic)
 
     def __attrs_post_init__(self) -> None:
-        stages = (self.container.normalize, self.container.enrich, self.container.aggregate, self.container.project)
+        # Latest prices come before bars: a turn that computes many bars anew keeps them waiting least.
+        stages = (self.container.normalize, self.container.enrich, self.container.project, self.container.aggregate)
         self.durable = self.container.profile() != Profile.MEMORY.value
         if self.durable:
             self.container.log()
@@ -150,11 +151,17 @@ class AllInOne:
                 stage=stage(),
                 group=f"all-in-one-{stage().name}",
                 stopping=self._stopping.asked.is_set,
-                meanwhile=[self.container.feeds().notice] if stage is self.container.aggregate else [],
+                meanwhile=self._duties(stage().name),
             )
             for stage in stages
         ]
         self._refinery = Refinery(loops, self.container.settings().max_batch_size)
+
+    def _duties(self, stage: str) -> list[Callable[[], None]]:
+        """What a stage does beside. Where nothing outlives the process, nothing can come to lag behind another."""
+        if stage == "projection":
+            return [self.container.reconcile()] if self.durable else []
+        return [self.container.feeds().notice] if stage == "aggregation" else []
 
     def _reference_loaded(self) -> None:
         """Bring the folder's reference data to be; what is loaded there counts, whatever files are named later."""

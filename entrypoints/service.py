@@ -85,7 +85,7 @@ def _serve(name: str, settings: Settings, container: Container) -> None:
 def _duties(name: str, container: Container) -> list[Callable[[], None]]:
     """What a service does beside, before each poll."""
     if name == "projection":
-        return [container.cache().catch_up]
+        return [container.cache().catch_up, container.reconcile()]
     return [container.feeds().notice] if name == "aggregation" else []
 
 
@@ -118,8 +118,13 @@ def _gave_up(container: Container, loop: Consume) -> None:
 def _readiness(name: str, container: Container, loop: Consume) -> CheckReadiness:
     """Whether commits can advance, and what is in their way."""
     needed: dict[str, Callable[[], bool]] = {name: lambda: not loop.trouble}
-    needed |= {other: partial(_there, other, loop) for other in NEEDED[name]}
+    needed |= {other: partial(_there, other, loop) for other in (*NEEDED[name], *_asked_for(name, container))}
     return CheckReadiness(needed, {"redis": lambda: not container.redis().away} if name in WITH_CACHE else {})
+
+
+def _asked_for(name: str, container: Container) -> tuple[str, ...]:
+    """What a service needs besides where settings name it."""
+    return ("schema_registry",) if name == "normalization" and container.settings().schema_registry_url else ()
 
 
 def _there(other: str, loop: Consume) -> bool:

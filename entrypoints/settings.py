@@ -102,6 +102,11 @@ def address(*schemes: str) -> Read:
     return read
 
 
+def optional(read: Read) -> Read:
+    """The same, or nothing."""
+    return lambda given: read(given) if given.strip() else ""
+
+
 def intervals(given: str) -> tuple[str, ...]:
     """Names of bar intervals that tile each other, comma-separated."""
     try:
@@ -207,6 +212,16 @@ class Settings:
         secret=True,
     )
     redis_url: str = setting("redis://redis:6379/0", address("redis", "rediss", "unix"), "Cache.", secret=True)
+    schema_registry_url: str = setting(
+        "",
+        optional(address("http", "https")),
+        "Registry of the Avro schemas of raw messages, e.g. https://user:password@registry:8081; empty: the schemas that "
+        "come with the program. What is not encrypted is refused outside the environments local and test.",
+        secret=True,
+    )
+    schema_registry_ca_path: str = setting(
+        "", str.strip, "PEM file of the authorities that sign the schema registry; empty: the system's."
+    )
     kafka_timeout_s: float = setting(
         10,
         seconds(1, 300),
@@ -215,6 +230,9 @@ class Settings:
     clickhouse_timeout_s: float = setting(30, seconds(0.5, 3600), "Longest wait for ClickHouse to answer, in seconds.")
     postgres_timeout_s: float = setting(5, seconds(0.5, 600), "Longest wait for the database to answer, in seconds.")
     redis_timeout_s: float = setting(1, seconds(0.05, 60), "Longest wait for Redis to answer, in seconds.")
+    schema_registry_timeout_s: float = setting(
+        5, seconds(0.1, 600), "Longest wait for the schema registry to answer, in seconds."
+    )
     retry_wait_s: float = setting(
         10, seconds(0.1, 600), "Longest wait before a failed call is tried again, in seconds; the first is 0.1."
     )
@@ -283,7 +301,10 @@ class Settings:
     metadata_cache_s: float = setting(300, seconds(0, 86_400), "Seconds for which looked-up metadata is remembered.")
     curve_rebuild_threads: int = setting(4, whole(1, 256), "Parallel curve builds.")
     projection_refresh_interval: float = setting(
-        10, seconds(0.1, 86_400), "Seconds between background sweeps of projections."
+        10,
+        seconds(0.1, 86_400),
+        "Seconds from one round to the next in which the projection compares cached prices, served_latest and silver, and "
+        "mends what lags; that is found within this and a few seconds more.",
     )
 
     def group_of(self, stage: str) -> str:

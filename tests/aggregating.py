@@ -119,6 +119,8 @@ class Aggregation:
     names: Sequence[str] = ("5m", "1h", "1d")
     patience: Patience = QUICK
     batch: int = 20_000
+    attempts: int = 1_000_000
+    """Processes end here at the same place again and again, and no record is to blame unless a test says so."""
     script: Script = attrs.field(factory=Script)
     stopping: Callable[[], bool] = lambda: False
     clock: StandingClock = attrs.field(factory=lambda: StandingClock(1000.0))
@@ -153,7 +155,7 @@ class Aggregation:
             clock=self.clock,
             meter=self.meter,
             journal=self.journal,
-            pace=Pace(batch=self.batch),
+            pace=Pace(batch=self.batch, attempts=self.attempts),
             stopping=self.stopping,
         )
         loop.start()

@@ -1,13 +1,14 @@
 """Facts for tests: a believable one, of which a test says only what it is about."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
+from application.ports.event_log import Progress, TopicPartition
 from domain.bronze.raw_event import RawEvents, RawPrice, RawPrices
 from domain.silver.tick import Tick, TickBatch
 
@@ -22,6 +23,11 @@ def at(text: str) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     hours, minutes, seconds = (*text.split(":"), "0")[:3]
     return TEN.replace(hour=0) + timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+
+
+def as_far_as(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Progress]:
+    """Progress of a group that has performed all before these offsets and keeps nothing open."""
+    return {where: Progress(offset, offset) for where, offset in offsets.items()}
 
 
 def micros(moment: datetime) -> int:

@@ -15,9 +15,20 @@ from domain.batch import INSTANT
 from domain.errors import Reason
 from domain.gold.taxonomy import InstrumentKey
 from domain.served.latest_price import LatestPrices
+from domain.silver.quality import Flag
 
 SILVER = "silver_ticks"
 STAGE = "normalization"
+
+AFTER = """
+    AND tenant_id >= {after_tenant:String}
+    AND (tenant_id > {after_tenant:String} OR instrument_id > {after_instrument:String})
+"""
+UNTIL = """
+    AND tenant_id <= {until_tenant:String}
+    AND (tenant_id < {until_tenant:String} OR instrument_id <= {until_instrument:String})
+"""
+"""In these words, not as tuples, the engine finds them by its primary index."""
 
 
 @attrs.frozen
@@ -67,6 +78,27 @@ class ClickHouseCensus:
         schema = {"topic": pl.String, "partition": pl.Int32, **counts}
         return self._rows(sql, schema, {"stage": STAGE, "unstored": Reason.ROW_REFUSED.value})
 
+    def newest(
+        self, after: InstrumentKey | None, until: InstrumentKey | None, since: datetime, known_by: datetime, limit: int
+    ) -> pl.DataFrame:
+        """Return the highest `ts`, `source_seq` and `version` of each instrument, of ticks that may be prices."""
+        bounds = f"{AFTER if after else ''} {UNTIL if until else ''}"
+        sql = f"""
+            SELECT tenant_id, instrument_id, head.1 AS ts, head.2 AS source_seq, head.3 AS version
+            FROM (
+                SELECT tenant_id, instrument_id, max((ts, source_seq, version)) AS head
+                FROM {self._source(SILVER)}
+                PREWHERE ts >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') {bounds}
+                WHERE normalized_at <= fromUnixTimestamp64Micro({{known_by:Int64}}, 'UTC')
+                  AND NOT has(quality_flags, '{Flag.TS_FUTURE.name}')
+                GROUP BY tenant_id, instrument_id
+            ) ORDER BY tenant_id, instrument_id LIMIT {{limit:UInt64}}
+        """  # noqa: S608 (names of ours)
+        names = {"tenant_id": pl.String, "instrument_id": pl.String}
+        schema = {**names, "ts": INSTANT, "source_seq": pl.UInt64, "version": pl.UInt64}
+        span: Parameters = {"since": micros(since), "known_by": micros(known_by), "limit": limit}
+        return self._rows(sql, schema, {**span, **_named("after", after), **_named("until", until)})
+
     def latest(self, after: InstrumentKey | None, limit: int) -> LatestPrices:
         """Return the first rows of served_latest that come after this one."""
         return ClickHouseLatestTable(self.client).after(after, limit)
@@ -76,6 +108,10 @@ class ClickHouseCensus:
 
     def _rows(self, sql: str, schema: Mapping[str, Any], parameters: Parameters) -> pl.DataFrame:
         return self.client.rows(f"{sql} {READING}", schema, parameters)
+
+
+def _named(what: str, key: InstrumentKey | None) -> Parameters:
+    return {f"{what}_tenant": key.tenant_id, f"{what}_instrument": key.instrument_id} if key else {}
 
 
 def _instant(table: str) -> str:

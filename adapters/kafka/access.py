@@ -5,10 +5,8 @@ from typing import Any
 
 import attrs
 
-from application.ports.errors import Insecure
+from application.ports.errors import OPEN_ENVIRONMENTS, Insecure
 
-OPEN_ENVIRONMENTS = frozenset({"local", "test"})
-"""Where a connection may be plain."""
 UNENCRYPTED = frozenset({"PLAINTEXT", "SASL_PLAINTEXT"})
 
 

@@ -12,7 +12,7 @@ through, so that the member keeps its place and its memory does not grow.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, repeat
 from typing import Any, Protocol, cast
 
@@ -114,8 +114,8 @@ class KafkaConsumer:
     _consumer: Consumer = attrs.field(init=False)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     """Of the partitions the listener was told of and that are still owned: the offset after the last record returned."""
-    _new: dict[TopicPartition, int | None] = attrs.field(init=False, factory=dict)
-    """Owned, and the listener does not know yet, with the committed offset."""
+    _new: dict[TopicPartition, Progress | None] = attrs.field(init=False, factory=dict)
+    """Owned, and the listener does not know yet, with the committed progress."""
     _gone: dict[TopicPartition, None] = attrs.field(init=False, factory=dict)
     """No longer owned, and the listener does not know yet."""
     _unplaced: PortError | None = attrs.field(init=False, default=None)
@@ -163,13 +163,9 @@ class KafkaConsumer:
         self._waiting = [message for message in waiting if _place(message) in self._new]
         return [message for message in waiting if _place(message) not in self._new]
 
-    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
-        """Make these the offsets from which the group resumes, with how far it has really come beside them."""
-        places = [
-            marks.mark(where, Progress(floor, max(floor, self._positions[where]), owed))
-            for where, floor in offsets.items()
-            if where in self._positions
-        ]
+    def commit(self, come: Mapping[TopicPartition, Progress]) -> None:
+        """Make these the floors from which the group resumes, with how far it has really come beside them."""
+        places = [marks.mark(where, progress) for where, progress in come.items() if where in self._positions]
         if not places:
             return
         self._refuse_if_away()
@@ -204,19 +200,20 @@ class KafkaConsumer:
         places = [KafkaPlace(place.topic, place.partition) for place in partitions]
         try:
             found = {
-                _where(place): place.offset
+                _where(place): marks.progress(place)
                 for place in marks.committed(consumer, places, self.group, self.access.answer_within_s)
+                if place.offset >= 0
             }
         except PortError as error:
             self._unplaced = error
             found = {}
-        committed = {where: found.get(where, -1) for where in map(_where, places)}
-        placed = [KafkaPlace(where.topic, where.partition, _begin(offset)) for where, offset in committed.items()]
+        committed = {where: found.get(where) for where in map(_where, places)}
+        placed = [KafkaPlace(where.topic, where.partition, _begin(come)) for where, come in committed.items()]
         if self.membership.protocol == "consumer":
             consumer.incremental_assign(placed)
         else:
             consumer.assign(placed)
-        self._new.update({where: offset if offset >= 0 else None for where, offset in committed.items()})
+        self._new.update(committed)
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPlace]) -> None:
         """Let partitions go; the listener is told only of those it knows."""
@@ -246,7 +243,7 @@ class KafkaConsumer:
             self._gone.clear()
         if self._new:
             self.listener.assigned({where: self._new[where] for where in sorted(self._new)})
-            self._positions.update({where: offset or 0 for where, offset in self._new.items()})
+            self._positions.update({where: come.floor if come else 0 for where, come in self._new.items()})
             # One that went while everything was paused comes back paused, and would never bring a record again.
             self._consumer.resume([KafkaPlace(where.topic, where.partition) for where in self._new])
             self._new.clear()
@@ -338,14 +335,14 @@ class KafkaConsumer:
         if time.monotonic() - self._heard_at_s >= self.membership.quiet_s:
             self._known_topics()
 
-    def _known_topics(self) -> Collection[str]:
+    def _known_topics(self) -> frozenset[str]:
         """Topics as a broker says now."""
         try:
             known = self._consumer.list_topics(timeout=1.0).topics
         except KafkaException as error:
             raise LogUnavailable(f"no broker answers at {self.access.bootstrap}", KAFKA) from error
         self._heard_at_s = time.monotonic()
-        return known.keys()
+        return frozenset(known)
 
     def _typed(
         self, topic: str, parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]
@@ -365,8 +362,8 @@ def _where(place: KafkaPlace) -> TopicPartition:
     return TopicPartition(place.topic, place.partition)
 
 
-def _begin(committed: int) -> int:
-    return committed if committed >= 0 else OFFSET_BEGINNING
+def _begin(committed: Progress | None) -> int:
+    return committed.floor if committed else OFFSET_BEGINNING
 
 
 def _place(message: Taken) -> TopicPartition:

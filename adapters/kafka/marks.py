@@ -2,7 +2,7 @@
 What a group leaves beside a committed offset: how far it has really come.
 
 A stage commits the floor from which a restart must read again, which may lie far behind what it has performed. The
-position, and what the stage still owes of it, ride as metadata of the same commit, so nothing else must be kept in step.
+position, what the stage still owes of it, and what must be run apart, ride as metadata of the same commit, so nothing else must be kept in step.
 """
 
 import json
@@ -13,12 +13,14 @@ from confluent_kafka import TopicPartition as KafkaPlace
 
 from adapters.kafka.access import KafkaAccess
 from adapters.kafka.refusals import refusal
+from adapters.wire.progress import apart, with_apart
 from application.ports.event_log import Progress, TopicPartition
 
 
 def mark(where: TopicPartition, progress: Progress) -> KafkaPlace:
     """This will write progress as a commit."""
-    beside = json.dumps({"position": progress.position, "owed": progress.owed}, separators=(",", ":"))
+    said = {"position": progress.position, "owed": progress.owed, **apart(progress)}
+    beside = json.dumps(said, separators=(",", ":"))
     return KafkaPlace(where.topic, where.partition, progress.floor, beside)
 
 
@@ -27,7 +29,8 @@ def progress(place: KafkaPlace) -> Progress:
     floor = place.offset
     try:
         beside = json.loads(place.metadata or "")
-        return Progress(floor, max(floor, int(beside["position"])), int(beside["owed"]))
+        come = Progress(floor, max(floor, int(beside["position"])), int(beside["owed"]))
+        return with_apart(come, beside)
     except (ValueError, KeyError, TypeError):
         return Progress(floor, floor)
 

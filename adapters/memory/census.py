@@ -11,8 +11,11 @@ from domain.batch import INSTANT
 from domain.errors import Reason
 from domain.gold.taxonomy import InstrumentKey
 from domain.served.latest_price import LatestPrices
+from domain.silver.quality import eligible
 
 SERVED_LATEST = "served_latest"
+SILVER = "silver_ticks"
+NAMES = ("tenant_id", "instrument_id")
 
 
 @attrs.frozen
@@ -31,12 +34,11 @@ class MemoryCensus:
     def series(self, table: str, start: datetime, end: datetime) -> pl.DataFrame:
         """Return `tenant_id`, `instrument_id` and `rows` of each instrument in [start, end)."""
         rows = self._instants(table, start, end)
-        names = ("tenant_id", "instrument_id")
-        return rows.group_by(names).agg(pl.len().cast(pl.Int64).alias("rows")).sort(names)
+        return rows.group_by(NAMES).agg(pl.len().cast(pl.Int64).alias("rows")).sort(NAMES)
 
     def origins(self) -> pl.DataFrame:
         """Return `topic`, `partition`, `ticks` and `last_offset` of silver's ticks."""
-        ticks: pl.DataFrame = self.tables["silver_ticks"].final()
+        ticks: pl.DataFrame = self.tables[SILVER].final()
         return (
             ticks.group_by(topic="raw_topic", partition="raw_partition")
             .agg(pl.len().cast(pl.Int64).alias("ticks"), pl.col("raw_offset").max().alias("last_offset"))
@@ -58,13 +60,24 @@ class MemoryCensus:
             .sort("topic", "partition")
         )
 
+    def newest(
+        self, after: InstrumentKey | None, until: InstrumentKey | None, since: datetime, known_by: datetime, limit: int
+    ) -> pl.DataFrame:
+        """Return the highest `ts`, `source_seq` and `version` of each instrument, of ticks that may be prices."""
+        rows: pl.DataFrame = self.tables[SILVER].final()
+        rows = rows.filter(
+            _after(after),
+            ~_after(until) if until else pl.lit(value=True),
+            pl.col("ts") >= since,
+            pl.col("normalized_at") <= known_by,
+            eligible(rows["quality_flags"]),
+        )
+        highest = rows.sort("ts", "source_seq", "version").unique(NAMES, keep="last")
+        return highest.sort(NAMES).select(*NAMES, "ts", "source_seq", "version").head(limit)
+
     def latest(self, after: InstrumentKey | None, limit: int) -> LatestPrices:
         """Return the first rows of served_latest that come after this one."""
-        names = ("tenant_id", "instrument_id")
-        rows: pl.DataFrame = self.tables[SERVED_LATEST].final().sort(names)
-        if after:
-            same_tenant = (pl.col("tenant_id") == after.tenant_id) & (pl.col("instrument_id") > after.instrument_id)
-            rows = rows.filter((pl.col("tenant_id") > after.tenant_id) | same_tenant)
+        rows: pl.DataFrame = self.tables[SERVED_LATEST].final().filter(_after(after)).sort(NAMES)
         series = pl.concat_str("tenant_id", pl.lit("|"), "instrument_id").cast(LatestPrices.schema["series"])
         return LatestPrices(rows.head(limit).with_columns(series.alias("series")))
 
@@ -75,3 +88,11 @@ class MemoryCensus:
         if start:
             found = found.filter(pl.col("instant") >= start)
         return found.filter(pl.col("instant") < end) if end else found
+
+
+def _after(key: InstrumentKey | None) -> pl.Expr:
+    """Whether an instrument comes after this one by tenant and instrument."""
+    if key is None:
+        return pl.lit(value=True)
+    same_tenant = (pl.col("tenant_id") == key.tenant_id) & (pl.col("instrument_id") > key.instrument_id)
+    return (pl.col("tenant_id") > key.tenant_id) | same_tenant

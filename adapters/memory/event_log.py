@@ -260,14 +260,12 @@ class MemoryConsumer:
         self._positions.update(after)
         return Polled(RawEvents.concat(raw) if raw else None, tuple(records), after)
 
-    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
-        """Make these the offsets from which the group resumes; partitions no longer owned are left out."""
+    def commit(self, come: Mapping[TopicPartition, Progress]) -> None:
+        """Keep how far the group has come; partitions no longer owned are left out."""
         mine = self._positions.keys() & self._share()
-        owned = {where: offset for where, offset in offsets.items() if where in mine}
-        self.group.committed.update(owned)
-        self.group.progress.update(
-            {where: Progress(floor, max(floor, self._positions[where]), owed) for where, floor in owned.items()}
-        )
+        owned = {where: progress for where, progress in come.items() if where in mine}
+        self.group.committed.update({where: progress.floor for where, progress in owned.items()})
+        self.group.progress.update(owned)
         for topic in {where.topic for where in owned}:
             self.log._let_go(topic)  # noqa: SLF001  (a consumer is its log's other half)
 
@@ -305,7 +303,7 @@ class MemoryConsumer:
                 del self._positions[where]
         if new:
             # Told first: a listener that fails is told again by the next poll.
-            self.listener.assigned({where: self.group.committed.get(where) for where in new})
+            self.listener.assigned({where: self.group.progress.get(where) for where in new})
             self._positions.update({where: self.group.committed.get(where, 0) for where in new})
         self._settled_for = known
 

@@ -45,18 +45,15 @@ class Run:
 
     def meeting(self, low: pl.Series, high: pl.Series) -> pl.Series:
         """Return positions of the rows with low <= place < high, for disjoint ascending spans."""
-        first = self.place.search_sorted(low, side="left")
-        inside = first < len(self.place)
-        if not inside.all():
-            first, high = first.filter(inside), high.filter(inside)
-        hit = self.place[first] < high
+        place = pl.lit(self.place)
+        found = pl.select(first=place.search_sorted(pl.lit(low)), last=place.search_sorted(pl.lit(high)))
+        first, last = found["first"], found["last"]
+        hit = first < last
         if not hit.all():
-            first, high = first.filter(hit), high.filter(hit)
-        last = self.place.search_sorted(high, side="left")
-        widths = last - first
-        if widths.max() == 1:
+            first, last = first.filter(hit), last.filter(hit)
+        if (last - first).max() == 1:
             return self.row[first]
-        return self.row[pl.int_ranges(first, last, dtype=pl.UInt32, eager=True).explode()]
+        return self.row[pl.select(pl.int_ranges(first, last, dtype=pl.UInt32).explode()).to_series()]
 
 
 @attrs.define
@@ -107,7 +104,9 @@ class MergeTree:
         return parts[0] if len(parts) == 1 else self._winners(pl.concat(parts, rechunk=True))
 
     def _winners(self, rows: pl.DataFrame) -> pl.DataFrame:
-        key = self.layout.key(rows)
+        return self._winners_by(self.layout.key(rows), rows)
+
+    def _winners_by(self, key: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
         if key.n_unique() == len(key):
             return rows
         repeated = key.is_duplicated()
@@ -117,8 +116,10 @@ class MergeTree:
         return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
 
     def _run(self, parts: list[pl.DataFrame], tier: int) -> Run:
-        rows = self._winners(pl.concat(parts, rechunk=True) if len(parts) > 1 else parts[0])
-        place = self.layout.place(rows)
+        stated = pl.concat(parts, rechunk=True) if len(parts) > 1 else parts[0]
+        key = self.layout.key(stated)
+        rows = self._winners_by(key, stated)
+        place = key if rows is stated and self.layout.place is self.layout.key else self.layout.place(rows)
         order = place.arg_sort()
         minutes = place % MINUTES
         return Run(rows, place[order], order, minutes.min(), minutes.max(), tier)  # type: ignore[arg-type]

@@ -37,6 +37,11 @@ class MemoryPriceCache:
         found = [part.filter(asked) for part in self._parts]
         return LatestPrices(_highest(found)) if found else LatestPrices.empty()
 
+    def ranks(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Return `series` and `rank` of those of these instruments that the cache has."""
+        found = [part.select("series", "rank").join(keys, on="series", how="semi") for part in self._parts]
+        return _highest(found) if found else LatestPrices.empty().frame.select("series", "rank")
+
 
 def _highest(parts: list[pl.DataFrame]) -> pl.DataFrame:
     """One row a series. Of equal ranks the first stays: it was there."""

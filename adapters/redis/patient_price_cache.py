@@ -80,6 +80,10 @@ class PatientPriceCache:
             self._filled = False
             raise
 
+    def ranks(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Return `series` and `rank` of those of these instruments that the cache has."""
+        return self.cache.ranks(keys)
+
     def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
         """Return the row of this instrument; nothing where the cache has none."""
         return self.cache.of(tenant_id, instrument_id)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha1
 
 import attrs
+import polars as pl
 from redis.exceptions import NoScriptError, RedisError
 
 from adapters.redis.connection import RedisConnection, translated
@@ -18,6 +19,7 @@ from domain.served.latest_price import LatestPrices
 KEYS_AT_ONCE = 100
 """Of one call of the script, for which the server stands still: 0.5 ms."""
 CALLS_AT_ONCE = 50
+READ_AT_ONCE = 5_000
 
 COMPARE_AND_SET = """
 local set = 0
@@ -58,6 +60,15 @@ class RedisPriceCache:
         record = self.redis.asking("reading a latest price", lambda client: client.hget(key, "record"))
         return read(record) if isinstance(record, bytes) else LatestPrices.empty()
 
+    def ranks(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Return `series` and `rank` of those of these instruments that the cache has."""
+        what = "comparing latest prices"
+        names = keys.select("tenant_id", "instrument_id").iter_rows()
+        versions: list[str | None] = []
+        for calls in _portions([("HGET", key_of(*name), "version") for name in names], READ_AT_ONCE):
+            versions += [_rank(reply, what) for reply in self.redis.pipelined(what, calls)]
+        return keys.select("series", pl.Series("rank", versions, dtype=pl.String)).drop_nulls("rank")
+
     def _run(self, calls: Sequence[Sequence[str | int]]) -> None:
         what = "setting latest prices"
         replies = self.redis.pipelined(what, calls)
@@ -78,6 +89,12 @@ def _calls(rows: LatestPrices) -> Iterator[list[str | int]]:
     for some in _portions(list(zip(keys, frame["rank"], written(rows), strict=True)), KEYS_AT_ONCE):
         arguments = [text for _, rank, record in some for text in (rank, record)]
         yield ["EVALSHA", DIGEST, len(some), *(key for key, *_ in some), *arguments]
+
+
+def _rank(reply: object, what: str) -> str | None:
+    if isinstance(reply, RedisError):
+        raise translated(reply, what) from reply
+    return reply.decode() if isinstance(reply, bytes) else None
 
 
 def _portions(items: Sequence, size: int) -> Iterator[Sequence]:  # type: ignore[type-arg]

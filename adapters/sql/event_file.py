@@ -18,11 +18,13 @@ from typing import Any
 import attrs
 import polars as pl
 
+from adapters.wire.progress import apart, with_apart
 from application.ports.errors import Fatal, LogUnavailable
 from application.ports.event_log import Progress, TopicPartition
 
 NAME = "events.sqlite"
-FORMAT = 1
+FORMAT = 2
+"""1 had no `apart`; such a file is taken over."""
 PAGE_BYTES = 16_384
 CHECKPOINT_PAGES = 2_000
 """Of the write-ahead log before it is folded into the file: 32 MiB."""
@@ -38,10 +40,12 @@ CREATE TABLE runs (
 ) WITHOUT ROWID;
 CREATE TABLE commits (
   consumers TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
-  floor INTEGER NOT NULL, position INTEGER NOT NULL, owed INTEGER NOT NULL,
+  floor INTEGER NOT NULL, position INTEGER NOT NULL, owed INTEGER NOT NULL, apart TEXT NOT NULL DEFAULT '{}',
   PRIMARY KEY (consumers, topic, partition)
 ) WITHOUT ROWID;
 """
+
+_TO_2 = "ALTER TABLE commits ADD COLUMN apart TEXT NOT NULL DEFAULT '{}';"
 
 Run = tuple[int, int]
 """Offsets that follow one another: the first, and the one after the last."""
@@ -88,7 +92,7 @@ class EventFile:
 
     def _prepare(self) -> None:
         found = self._file.execute("PRAGMA user_version").fetchone()[0]
-        if found not in {0, FORMAT}:
+        if found not in {0, 1, FORMAT}:
             raise Fatal(
                 f"{self.path} has format {found} and this program writes {FORMAT}; use the release that wrote it"
             )
@@ -97,6 +101,8 @@ class EventFile:
             self._file.execute(f"PRAGMA {pragma}").close()
         if not found:
             self._file.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={FORMAT};COMMIT;")
+        elif found == 1:
+            self._file.executescript(f"BEGIN IMMEDIATE;{_TO_2}PRAGMA user_version={FORMAT};COMMIT;")
 
     def close(self) -> None:
         """Let the file go."""
@@ -123,10 +129,10 @@ class EventFile:
         """How far each group has come."""
         with self._telling("reading the event log"):
             rows = self._file.execute(
-                "SELECT consumers, topic, partition, floor, position, owed FROM commits"
+                "SELECT consumers, topic, partition, apart, floor, position, owed FROM commits"
             ).fetchall()
-        for group, topic, partition, *progress in rows:
-            yield group, TopicPartition(topic, partition), Progress(*progress)
+        for group, topic, partition, said, *progress in rows:
+            yield group, TopicPartition(topic, partition), with_apart(Progress(*progress), json.loads(said))
 
     def append(self, topic: str, bounds: Bounds, records: pl.DataFrame, runs: Mapping[int, Sequence[Run]]) -> Stored:
         """
@@ -156,11 +162,11 @@ class EventFile:
     def commit(self, group: str, progress: Mapping[TopicPartition, Progress], done: Iterable[Stored]) -> None:
         """Write down how far a group has come, and let segments go that nobody needs any more; both or neither."""
         rows = [
-            (group, where.topic, where.partition, come.floor, come.position, come.owed)
+            (group, where.topic, where.partition, come.floor, come.position, come.owed, json.dumps(apart(come)))
             for where, come in progress.items()
         ]
         with self._transaction("committing to the event log"):
-            self._file.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._file.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._file.executemany("DELETE FROM segments WHERE id = ?", [(segment.id,) for segment in done])
 
     @contextmanager

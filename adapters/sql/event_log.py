@@ -275,16 +275,12 @@ class SqliteConsumer:
         self._positions.update(found.after)
         return found.polled()
 
-    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
-        """Make these the offsets from which the group resumes; partitions no longer owned are left out."""
+    def commit(self, come: Mapping[TopicPartition, Progress]) -> None:
+        """Keep how far the group has come; partitions no longer owned are left out."""
         mine = self._positions.keys() & self._share()
-        come = {
-            where: Progress(floor, max(floor, self._positions[where]), owed)
-            for where, floor in offsets.items()
-            if where in mine
-        }
-        if come:
-            self.log.commit(self.group, come)
+        owned = {where: progress for where, progress in come.items() if where in mine}
+        if owned:
+            self.log.commit(self.group, owned)
 
     def stay(self) -> None:
         """Nobody ends a membership in process but its member."""
@@ -325,7 +321,7 @@ class SqliteConsumer:
         if new:
             # Told first: a listener that fails is told again by the next poll.
             committed = self.group.floors()
-            self.listener.assigned({where: committed.get(where) for where in new})
+            self.listener.assigned({where: self.group.progress.get(where) for where in new})
             self._positions.update({where: committed.get(where, 0) for where in new})
             self._begin.clear()
 

@@ -55,6 +55,7 @@ METRICS = (
         buckets=SECONDS_BUCKETS,
     ),
     Metric("invalid_records_total", Kind.COUNTER, "Rows refused."),
+    Metric("quarantined_records_total", Kind.COUNTER, "Records set aside because processes ended at them.", ("stage",)),
     Metric("ledger_total", Kind.COUNTER, "What the conservation ledger counted, each message once.", ("figure",)),
     Metric("ledger_imbalance_total", Kind.COUNTER, "Messages or rows that ended in no way, or in several.", ("of",)),
     Metric("enrichment_metadata_miss_total", Kind.COUNTER, "Ticks of instruments nobody has described."),
@@ -80,6 +81,11 @@ METRICS = (
     Metric("feed_live", Kind.GAUGE, "1 while a feed speaks, 0 once it is silent for its idle limit.", FEED),
     Metric("projection_refresh_duration_ms", Kind.HISTOGRAM, "Time a batch takes to be served.", ("projection",)),
     Metric("projection_invalidations_total", Kind.COUNTER, "Projections invalidated.", ("reason",)),
+    Metric("projection_drift_found_total", Kind.COUNTER, "Served prices that lagged behind what is stored.", ("kind",)),
+    Metric("projection_drift_mended_total", Kind.COUNTER, "Those that were set right.", ("kind",)),
+    Metric(
+        "projection_drift_minutes_total", Kind.COUNTER, "Minutes in which a price other than the latest was served."
+    ),
     Metric("processing_backfill_jobs_total", Kind.COUNTER, "Backfill jobs by how they ended.", ("status",)),
 )
 

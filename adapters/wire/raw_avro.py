@@ -4,28 +4,27 @@ Raw messages as Confluent-framed Avro: a zero byte, four bytes of schema id, the
 A body is read only with the schema it was written with, because another one returns plausible garbage; and it must be
 used up to its last byte. It then goes on as the JSON text it stands for, so that one reader decides what it means.
 Many are read at once where that is sure to give the same texts (avro_bulk.py), else one by one.
-Without a registry client the ids are those of schemas/registry.json.
+What an id stands for is asked once (raw_schemas.py): a registry, or the files of schemas/registry.json.
 """
 
 import io
-import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import fastavro
 import msgspec
 
 from adapters.wire.avro_bulk import BulkAvro, is_plain
+from adapters.wire.raw_schemas import SchemasInHand, SchemaSource
 from adapters.wire.unreadable import Unreadable
 from domain.errors import Reason
 
 MAGIC = b"\x00"
 HEADER_BYTES = 5
-SCHEMAS = Path(__file__).parent / "schemas"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 # Everything a body that was not written with its schema makes the reader raise; it sits on a buffer, so no length in it
@@ -42,19 +41,30 @@ _BROKEN = (
 )
 
 
-class RawAvro:
-    """Reads raw messages written with one of these schemas."""
+@attrs.frozen
+class _Writer:
+    """What a schema's messages are read with, one by one and many at once."""
 
-    def __init__(self, schemas: Mapping[int, Mapping[str, Any]]) -> None:
-        """Take writer schemas by their id."""
-        self._schemas = {number: fastavro.parse_schema(dict(schema)) for number, schema in schemas.items()}
-        self._bulk = {number: BulkAvro(schema) for number, schema in schemas.items() if is_plain(schema)}
+    schema: Any
+    bulk: BulkAvro | None
 
     @classmethod
-    def of_files(cls, folder: Path = SCHEMAS) -> "RawAvro":
-        """Reads messages whose schemas lie beside a registry.json that numbers them."""
-        registry = json.loads((folder / "registry.json").read_text())
-        return cls({int(number): json.loads((folder / name).read_text()) for number, name in registry.items()})
+    def of(cls, schema: Mapping[str, Any]) -> "_Writer":
+        return cls(fastavro.parse_schema(dict(schema)), BulkAvro(schema) if is_plain(schema) else None)
+
+
+class RawAvro:
+    """Reads raw messages written with the schemas that a source knows. What it was told of an id, it keeps."""
+
+    def __init__(self, schemas: SchemaSource) -> None:
+        """Take who knows the writers' schemas."""
+        self._schemas = schemas
+        self._known: dict[int, _Writer | Unreadable] = {}
+
+    @classmethod
+    def of_files(cls) -> "RawAvro":
+        """Reads messages whose schemas lie beside this file."""
+        return cls(SchemasInHand.of_files())
 
     def all_to_json(self, values: Mapping[int, bytes]) -> tuple[Mapping[int, bytes], Mapping[int, Unreadable]]:
         """
@@ -62,31 +72,24 @@ class RawAvro:
 
         Returns:
             The texts, and why the other messages have none.
+
+        Raises:
+            Retryable: A schema can't be asked for now.
         """
         texts: dict[int, bytes] = {}
         unreadable: dict[int, Unreadable] = {}
-        for place, text in self._in_bulk(values).items():
+        for header, places in _by_header(values).items():
             try:
-                texts[place] = text or self.to_json(values[place])
+                writer = self._writer(header)
             except Unreadable as why:
-                unreadable[place] = why
+                unreadable |= dict.fromkeys(places, why)
+                continue
+            for place, text in _in_bulk(writer, values, places):
+                try:
+                    texts[place] = text or _one_to_json(writer, values[place])
+                except Unreadable as why:
+                    unreadable[place] = why
         return texts, unreadable
-
-    def _in_bulk(self, values: Mapping[int, bytes]) -> Mapping[int, bytes | None]:
-        of_schema: dict[int, list[int]] = defaultdict(list)
-        for place, value in values.items():
-            of_schema[int.from_bytes(value[1:HEADER_BYTES], "big")].append(place)
-        found: dict[int, bytes | None] = dict.fromkeys(values)
-        for number, places in of_schema.items():
-            if number in self._bulk:
-                found.update(
-                    zip(
-                        places,
-                        self._bulk[number].json_of([values[place][HEADER_BYTES:] for place in places]),
-                        strict=True,
-                    )
-                )
-        return found
 
     def to_json(self, value: bytes) -> bytes:
         """
@@ -94,12 +97,51 @@ class RawAvro:
 
         Raises:
             Unreadable: UNKNOWN_SCHEMA, ENCODING, or BAD_SHAPE where the body is not of its schema.
+            Retryable: The schema can't be asked for now.
         """
-        number = int.from_bytes(value[1:HEADER_BYTES], "big")
-        schema = self._schemas.get(number)
-        if len(value) < HEADER_BYTES or schema is None:
-            raise Unreadable(Reason.UNKNOWN_SCHEMA, "", f"no schema for the header {value[:HEADER_BYTES].hex()}")
-        return msgspec.json.encode(_finite(_read(schema, value)))
+        return _one_to_json(self._writer(value[:HEADER_BYTES]), value)
+
+    def _writer(self, header: bytes) -> _Writer:
+        number = int.from_bytes(header[1:], "big")
+        known = self._known.get(number) if len(header) == HEADER_BYTES else _no_schema(header)
+        if known is None:
+            known = self._asked(number)
+            if known is None:
+                # Not kept: who registers a schema late is understood from then on.
+                raise _no_schema(header)
+            self._known[number] = known
+        if isinstance(known, Unreadable):
+            raise Unreadable(known.reason, known.field, known.message)
+        return known
+
+    def _asked(self, number: int) -> _Writer | Unreadable | None:
+        try:
+            schema = self._schemas.of(number)
+        except Unreadable as why:
+            return why
+        return None if schema is None else _Writer.of(schema)
+
+
+def _by_header(values: Mapping[int, bytes]) -> Mapping[bytes, Sequence[int]]:
+    places: dict[bytes, list[int]] = defaultdict(list)
+    for place, value in values.items():
+        places[value[:HEADER_BYTES]].append(place)
+    return places
+
+
+def _in_bulk(writer: _Writer, values: Mapping[int, bytes], places: Sequence[int]) -> Iterable[tuple[int, bytes | None]]:
+    """The texts of those that can be read together; None for those to be read one by one."""
+    if not writer.bulk:
+        return ((place, None) for place in places)
+    return zip(places, writer.bulk.json_of([values[place][HEADER_BYTES:] for place in places]), strict=True)
+
+
+def _one_to_json(writer: _Writer, value: bytes) -> bytes:
+    return msgspec.json.encode(_finite(_read(writer.schema, value)))
+
+
+def _no_schema(header: bytes) -> Unreadable:
+    return Unreadable(Reason.UNKNOWN_SCHEMA, "", f"no schema for the header {header.hex()}")
 
 
 def _read(schema: Any, value: bytes) -> Any:

@@ -49,5 +49,23 @@ class Census(Protocol):
             `messages` (messages with any dead letter).
         """
 
+    def newest(
+        self, after: InstrumentKey | None, until: InstrumentKey | None, since: datetime, known_by: datetime, limit: int
+    ) -> pl.DataFrame:
+        """
+        Return the highest (ts, source_seq, version) of silver's ticks of each instrument, of those that may be prices.
+
+        Args:
+            after: The instruments that come after this one by tenant and instrument; None: from the first.
+            until: Up to and with this one; None: to the last.
+            since: Only ticks with ts from here on.
+            known_by: Only ticks that were normalized by then, as they stand now.
+            limit: The first so many instruments.
+
+        Returns:
+            Columns `tenant_id`, `instrument_id`, `ts`, `source_seq` and `version`, in the order of the first two. Rows
+            that were replaced may still count.
+        """
+
     def latest(self, after: InstrumentKey | None, limit: int) -> LatestPrices:
         """Return the first `limit` rows of served_latest by tenant and instrument that come after this one."""

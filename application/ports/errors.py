@@ -4,7 +4,8 @@ What can go wrong on the other side of a port.
     PortError
     ├── Retryable            the same call may succeed later; nothing is promised about it now
     │   ├── StoreUnavailable
-    │   └── LogUnavailable
+    │   ├── LogUnavailable
+    │   └── RegistryUnavailable
     ├── RowsRefused          all other rows are stored; these never can be, and belong among the dead letters
     └── Fatal                trying again can't help; the process must stop and say so
         ├── OffsetLost       the log no longer holds what was committed, or holds less
@@ -20,6 +21,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from domain.errors import DataprocError
+
+OPEN_ENVIRONMENTS = frozenset({"local", "test"})
+"""Where a connection may be plain, see Insecure."""
 
 
 class PortError(DataprocError):
@@ -44,6 +48,10 @@ class StoreUnavailable(Retryable):
 
 class LogUnavailable(Retryable):
     """The event log can't be reached, or did not answer in time."""
+
+
+class RegistryUnavailable(Retryable):
+    """The schema registry can't be reached, or did not answer in time."""
 
 
 class RowsRefused(PortError):

@@ -64,6 +64,18 @@ class Polled:
 
 
 @attrs.frozen
+class Doubt:
+    """Records that a process began with and that were not heard of again: one of them may be what ended it."""
+
+    since: int
+    """The first offset in doubt."""
+    until: int
+    """The offset after the last one."""
+    tries: int
+    """How many processes began with exactly these."""
+
+
+@attrs.frozen
 class Progress:
     """How far a group has come in one partition."""
 
@@ -73,13 +85,17 @@ class Progress:
     """The offset after the last record whose effects are stored and announced; at or above the floor."""
     owed: int = 0
     """What the member still had to tell of what it had taken: changed windows whose bars were not announced yet."""
+    doubt: Doubt | None = None
+    """What was begun and, as far as the log knows, never ended."""
+    aside: tuple[int, ...] = ()
+    """Offsets at or above the floor that must never be run again: quarantined, ascending."""
 
 
 @attrs.frozen
 class Listener:
-    """Who is told of assignments. `assigned` gets each partition's committed offset (None: never committed)."""
+    """Who is told of assignments. `assigned` gets each partition's progress as committed (None: never committed)."""
 
-    assigned: Callable[[Mapping[TopicPartition, int | None]], None]
+    assigned: Callable[[Mapping[TopicPartition, Progress | None]], None]
     revoked: Callable[[Sequence[TopicPartition]], None]
 
 
@@ -101,15 +117,11 @@ class Consumer(Protocol):
             OffsetLost: The group's position is outside the log.
         """
 
-    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
+    def commit(self, come: Mapping[TopicPartition, Progress]) -> None:
         """
-        Make these the offsets from which the group resumes. A partition that is no longer owned is left out.
+        Make these the floors from which the group resumes, and keep all of its progress beside them.
 
-        What was polled so far counts as performed: it is published as the group's progress.
-
-        Args:
-            offsets: The floor of each partition.
-            owed: How much is still to be told of what was polled, see Progress.
+        A partition that is no longer owned is left out. What is kept is told to the next owner as it is.
 
         Raises:
             Retryable: Nothing is promised; the records may come again.

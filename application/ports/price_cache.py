@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import polars as pl
+
 from domain.served.latest_price import LatestPrices
 
 
@@ -15,6 +17,20 @@ class PriceCache(Protocol):
 
     def upsert(self, rows: LatestPrices) -> None:
         """Set each row unless one of the same or a higher rank is there. Raises StoreUnavailable: write the batch again."""
+
+    def ranks(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """
+        Return the rank of each of these instruments that the cache has.
+
+        Args:
+            keys: Columns `tenant_id`, `instrument_id` and `series`, distinct.
+
+        Returns:
+            Columns `series` and `rank`, in any order.
+
+        Raises:
+            StoreUnavailable: The cache can't be reached.
+        """
 
     def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
         """Return the row of this instrument; nothing where the cache has none. Raises StoreUnavailable."""

@@ -149,11 +149,20 @@ class NormalizeTicks:
 
     def run(self, polled: Polled) -> Outcome:
         """Decide about raw messages: ticks to store and announce, dead letters, filters."""
-        if not polled.raw:
-            return Outcome(commit=polled.next_offsets)
         begun_s = self.clock.monotonic_s()
-        events, now = polled.raw, self.clock.now()
-        decoded = self.decoder.decode(events)
+        if polled.raw:
+            return self._decided(polled.raw, self.decoder.decode(polled.raw), polled.next_offsets, begun_s)
+        if polled.unreadable:
+            # What was quarantined comes alone. The loop makes its dead letters; here it is counted like any other.
+            unread = Decoded(prices=RawPrices.empty(), refusals=polled.unreadable.refusals, filtered=())
+            counted = self._decided(polled.unreadable.events, unread, polled.next_offsets, begun_s)
+            return attrs.evolve(counted, refused=None)
+        return Outcome(commit=polled.next_offsets)
+
+    def _decided(
+        self, events: RawEvents, decoded: Decoded, commit: Mapping[TopicPartition, int], begun_s: float
+    ) -> Outcome:
+        now = self.clock.now()
         ticks, refused_rows = clean(decoded.prices, events, self.policies.feeds(), now)
         refusals = Refusals.concat([decoded.refusals, refused_rows])
         tick_events = _tick_events(decoded.prices, refused_rows)
@@ -171,7 +180,7 @@ class NormalizeTicks:
             ),
             announce=(Announce(topics.NORMALIZED, fresh),),
             refused=dead_letters(events, refusals, NAME, now, self.service_version) if len(refusals) else None,
-            commit=polled.next_offsets,
+            commit=commit,
             kept=partial(self._keep, statements, tally, booked, self.clock.monotonic_s() - begun_s),
         )
 

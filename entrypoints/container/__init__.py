@@ -22,6 +22,7 @@ from adapters.telemetry.logs import configure, logger
 from adapters.telemetry.meter import PrometheusMeter
 from application import topics
 from application.commands.load_reference import LoadReference, LoadStarterSet, RequireReference
+from application.commands.reconcile import ReconcilePrices, Thoroughness
 from application.commands.replay import ReplayRaw
 from application.commands.topics import CreateTopics, RequireTopics
 from application.consume import DEAD_LETTERS, Consume, Pace
@@ -166,7 +167,7 @@ class Container(containers.DeclarativeContainer):
 
     normalize = providers.Singleton(
         NormalizeTicks,
-        decoder=providers.Singleton(MarketDecoder),
+        decoder=providers.Singleton(MarketDecoder, providers.Singleton(servers.raw_avro, settings, clock)),
         policies=policies,
         clock=clock,
         meter=meter,
@@ -235,6 +236,18 @@ class Container(containers.DeclarativeContainer):
     gaps = providers.Singleton(FindGaps, tables.provided.bars, feed_history, intervals, clock)
     seal = providers.Singleton(FindSeal, tables.provided.by_name[SEALS])
     feeds = providers.Singleton(ReadFeeds, aggregate, clock, meter)
+    reconcile = providers.Singleton(
+        ReconcilePrices,
+        latest=tables.provided.by_name[SERVED_LATEST],
+        ticks=tables.provided.by_name[SILVER_TICKS],
+        cache=tables.provided.by_name[CACHE],
+        census=census,
+        log=log,
+        clock=clock,
+        meter=meter,
+        journal=journal,
+        thoroughness=providers.Singleton(Thoroughness, every_s=settings.provided.projection_refresh_interval),
+    )
     verify = providers.Factory(
         VerifyTables,
         intervals=intervals,

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.memory.clock import SystemClock
 from adapters.wire.events import EventCodec
+from adapters.wire.raw_avro import RawAvro
 from application import topics
 from domain.gold.interval import BarIntervals
 from entrypoints.settings import Settings
@@ -141,6 +142,21 @@ def kafka_access(settings: Settings) -> Any:
         ca_path=settings.kafka_ca_path,
         answer_within_s=settings.kafka_timeout_s,
     )
+
+
+def raw_avro(settings: Settings, clock: SystemClock) -> RawAvro:
+    if not settings.schema_registry_url:
+        return RawAvro.of_files()
+    from adapters.registry.schema_registry import SchemaRegistry
+
+    registry = SchemaRegistry.at(
+        settings.schema_registry_url,
+        settings.env,
+        clock,
+        settings.schema_registry_timeout_s,
+        settings.schema_registry_ca_path,
+    )
+    return RawAvro(registry)
 
 
 def kafka_log(access: Any, codec: EventCodec, settings: Settings) -> Any:

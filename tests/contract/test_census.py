@@ -17,6 +17,7 @@ from application.ports.census import Census
 from domain.bronze.dead_letter import DeadLetters
 from domain.gold.taxonomy import InstrumentKey
 from domain.served.latest_price import LatestPrices, latest_of
+from domain.silver.quality import Flag
 from tests.builders import TEN, tick, ticks
 from tests.support.clickhouse import TRANSPORTS, database, emptied
 from tests.unit.wire_events.facts import bar, dead_letter
@@ -96,6 +97,43 @@ class CensusContract:
         assert census.latest(InstrumentKey("default", "B"), 2) == prices("C")
         assert len(census.latest(InstrumentKey("default", "C"), 2)) == 0
         assert len(census.latest(InstrumentKey("acme", "Z"), 9)) == 3
+
+    def test_the_newest_tick_of_each_instrument_is_told(self, census: Census, put: Put) -> None:
+        newer = tick("10:01", version=7, instrument_id="B")
+        put("silver_ticks", ticks(tick(instrument_id="B"), tick("10:01", instrument_id="B", version=3), newer))
+        put("silver_ticks", ticks(tick("10:01", source_seq=5, version=1), tick("10:01", source_seq=4, version=9)))
+        put("silver_ticks", ticks(tick("10:02", quality_flags=int(Flag.TS_FUTURE)), tick("10:03", tenant_id="acme")))
+        found = census.newest(None, None, MIDNIGHT, MIDNIGHT + DAY, 10)
+        assert found.columns == ["tenant_id", "instrument_id", "ts", "source_seq", "version"]
+        assert found.rows() == [
+            ("acme", "NG_HH", TEN + timedelta(minutes=3), 0, tick("10:03").version),
+            ("default", "B", TEN + timedelta(minutes=1), 0, 7),
+            ("default", "NG_HH", TEN + timedelta(minutes=1), 5, 1),
+        ]
+
+    def test_of_the_newest_ticks_those_asked_for_are_told(self, census: Census, put: Put) -> None:
+        names = [("a", "C"), ("b", "A"), ("b", "B"), ("b", "C"), ("c", "A")]
+        put("silver_ticks", ticks(*(tick(tenant_id=tenant, instrument_id=name) for tenant, name in names)))
+
+        def told(after: tuple[str, str] | None, until: tuple[str, str] | None, limit: int = 9) -> list[tuple[str, str]]:
+            bounds = after and InstrumentKey(*after), until and InstrumentKey(*until)
+            found = census.newest(*bounds, MIDNIGHT, MIDNIGHT + DAY, limit)
+            return found.select("tenant_id", "instrument_id").rows()
+
+        assert told(None, None) == names
+        assert told(("b", "A"), None) == names[2:]
+        assert told(None, ("b", "B")) == names[:3]
+        assert told(("a", "D"), ("b", "B")) == names[1:3]
+        assert told(("a", "A"), None, 2) == names[:2]
+        assert told(("c", "A"), None) == []
+
+    def test_the_newest_tick_is_one_of_the_time_asked_for_that_was_known_then(self, census: Census, put: Put) -> None:
+        put("silver_ticks", ticks(tick("10:00", normalized_at=TEN), tick("10:05", normalized_at=TEN + DAY)))
+        minute = timedelta(minutes=1)
+        assert census.newest(None, None, TEN, TEN, 9)["ts"].to_list() == [TEN]
+        assert census.newest(None, None, TEN, TEN - minute, 9).height == 0
+        assert census.newest(None, None, TEN + minute, TEN, 9).height == 0
+        assert census.newest(None, None, TEN + minute, TEN + DAY, 9)["ts"].to_list() == [TEN + 5 * minute]
 
 
 def bar_batch() -> Any:

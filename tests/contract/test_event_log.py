@@ -15,10 +15,10 @@ from adapters.memory.event_log import MemoryEventLog
 from adapters.sql.event_log import SqliteEventLog
 from adapters.wire.events import EventCodec, WireFormat
 from application.ports.errors import LogUnavailable
-from application.ports.event_log import Consumer, EventLog, Listener, Polled, Progress, TopicPartition
+from application.ports.event_log import Consumer, Doubt, EventLog, Listener, Polled, Progress, TopicPartition
 from domain.bronze.raw_event import RawEvents
 from domain.silver.tick import Tick, TickBatch
-from tests.builders import TEN, tick, ticks
+from tests.builders import TEN, as_far_as, tick, ticks
 from tests.support.kafka import Cluster, Heard, mock_kafka, real_kafka, unused
 
 PARTITIONS = 4
@@ -239,7 +239,7 @@ def test_a_group_resumes_where_it_committed_and_is_told_so(world: World) -> None
     world.log.publish(world.typed, ticks(*some_ticks()))
     first = world.join()
     done = positions(drained(first, 24))
-    first.commit(done)
+    first.commit(as_far_as(done))
     world.leave(first)
     world.log.publish(world.typed, ticks(tick(instrument_id=NAMES[0], source_seq=99)))
     heard = Heard()
@@ -253,7 +253,7 @@ def test_a_floor_behind_the_position_is_where_a_group_resumes(world: World) -> N
     world.log.publish(world.typed, ticks(*some_ticks()))
     first = world.join()
     done = positions(drained(first, 24))
-    first.commit(dict.fromkeys(done, 0), owed=7)
+    first.commit({where: Progress(floor=0, position=end, owed=7) for where, end in done.items()})
     world.leave(first)
 
     assert world.log.progress(world.group, [world.typed]) == {
@@ -262,11 +262,39 @@ def test_a_floor_behind_the_position_is_where_a_group_resumes(world: World) -> N
     assert sequences(drained(world.join(), 24)) == list(range(24))
 
 
+def test_what_is_in_doubt_or_set_aside_is_told_to_the_next_owner(world: World) -> None:
+    world.log.publish(world.typed, ticks(*some_ticks()))
+    first = world.join()
+    ends = positions(drained(first, 24))
+    come = {where: Progress(0, end, 7, Doubt(since=1, until=end, tries=2), (0, end - 1)) for where, end in ends.items()}
+    first.commit(come)
+    world.leave(first)
+    told: dict[TopicPartition, Progress | None] = {}
+
+    drained(world.join(listener=Listener(told.update, lambda _: None)), 24)
+
+    assert {where: told[where] for where in come} == come
+    assert world.log.progress(world.group, [world.typed]) == come
+
+
+def test_progress_may_be_committed_before_anything_of_it_is_performed(world: World) -> None:
+    world.log.publish(world.typed, ticks(*some_ticks()))
+    first = world.join()
+    ends = positions(drained(first, 24))
+    begun = {where: Progress(0, 0, doubt=Doubt(since=0, until=end, tries=1)) for where, end in ends.items()}
+    first.commit(begun)
+    assert world.log.progress(world.group, [world.typed]) == begun
+
+    first.commit(as_far_as(ends))
+
+    assert world.log.progress(world.group, [world.typed]) == as_far_as(ends)
+
+
 def test_what_is_committed_can_be_asked_for_by_anybody(world: World) -> None:
     world.log.publish(world.typed, ticks(*some_ticks()))
     first = world.join()
     done = positions(drained(first, 24))
-    first.commit(done)
+    first.commit(as_far_as(done))
 
     assert world.log.committed(world.group, [world.typed]) == done
     assert world.log.committed(unused("stranger"), [world.typed]) == {}
@@ -306,9 +334,9 @@ def test_who_stays_takes_over_from_where_who_left_had_committed(world: World) ->
         lambda: mine.append(first.poll(100, 0.02)),
         lambda: theirs.append(second.poll(100, 0.02)),
     )
-    first.commit(positions(mine))
+    first.commit(as_far_as(positions(mine)))
     half = sorted(positions(theirs))[:1]
-    second.commit({where: offset for where, offset in positions(theirs).items() if where in half})
+    second.commit(as_far_as({where: offset for where, offset in positions(theirs).items() if where in half}))
     kept = len([1 for polled in theirs for r in polled.records for n in r.partition if n != half[0].partition])
 
     world.leave(second)
@@ -328,7 +356,7 @@ def test_a_partition_that_is_no_longer_owned_is_left_out_of_a_commit(world: Worl
     second = world.join(listener=other.listener)
     settled(world, (first, one), (second, other), topics=[world.typed])
 
-    first.commit(done)
+    first.commit(as_far_as(done))
 
     assert set(world.log.committed(world.group, [world.typed])) == one.owned & set(done)
 

@@ -67,6 +67,21 @@ class PriceCacheContract:
         assert told == [1, 2, 3]
         assert len(cache.of("b", "B")) == 0
 
+    def test_ranks_are_told_of_what_is_there(self, cache: PriceCache) -> None:
+        newer = latest(tick("10:01"))
+        cache.upsert(latest(tick(), tick(instrument_id="B"), tick(instrument_id="C")))
+        cache.upsert(newer)
+        asked = latest(tick(), tick(instrument_id="B"), tick(instrument_id="D"), tick(tenant_id="b"))
+        told = cache.ranks(asked.frame.select("tenant_id", "instrument_id", "series"))
+        assert dict(told.with_columns(told["series"].cast(str)).select("series", "rank").rows()) == {
+            "default|NG_HH": newer.frame["rank"].item(),
+            "default|B": latest(tick(instrument_id="B")).frame["rank"].item(),
+        }
+
+    def test_an_empty_cache_has_no_ranks(self, cache: PriceCache) -> None:
+        told = cache.ranks(latest(tick()).frame.select("tenant_id", "instrument_id", "series"))
+        assert (told.columns, told.height) == (["series", "rank"], 0)
+
     def test_nothing_may_be_set(self, cache: PriceCache) -> None:
         cache.upsert(LatestPrices.empty())
         assert cache.of("default", "NG_HH") == LatestPrices.empty()

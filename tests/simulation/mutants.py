@@ -194,6 +194,32 @@ class RemembersChildren:
         return mine.within(windows)
 
 
+@attrs.define
+class KeepsChildren:
+    """A table of bars whose reader reads the children of a bar back once, and from then on trusts what it wrote itself."""
+
+    inner: MemoryBarTable
+    kept: MemoryBarTable = attrs.field(init=False)
+    read: set[tuple[Any, ...]] = attrs.field(init=False, factory=set)
+
+    def __attrs_post_init__(self) -> None:
+        self.kept = MemoryBarTable(self.inner.fill["interval"])
+
+    def upsert(self, rows: BarBatch) -> None:
+        self.inner.upsert(rows)
+        self.kept.upsert(rows)
+
+    def stored(self, keys: pl.DataFrame) -> BarBatch:
+        return self.inner.stored(keys)
+
+    def within(self, windows: pl.DataFrame) -> BarBatch:
+        own = windows.select("series", "start", "end")
+        unread = own.filter([row not in self.read for row in own.rows()])
+        self.kept.upsert(self.inner.within(unread))
+        self.read.update(unread.rows())
+        return self.kept.within(windows)
+
+
 # What is announced, and when
 
 
@@ -340,6 +366,27 @@ MUTANTS = (
         name="folds parents from children in memory",
         product=Product(bar_table=RemembersChildren),
         leaning=leaning(faults=CRASHES | MOVES, said={}, **BARS),
+    ),
+    Mutant(
+        name="folds parents from children that were read back once and kept",
+        product=Product(bar_table=KeepsChildren),
+        leaning=leaning(
+            faults={"rebalance": 0.06},
+            most_faults=40,
+            said={},
+            instances=ONE | {"aggregation": 2},
+            struck=("aggregation",),
+            partitions=1,
+            series=1,
+            messages=40,
+            bunch=2,
+            batch=20,
+            gap_s=10.0,
+            minutes=1.5,
+            intervals=("5m", "1h"),
+            lateness_s=(0.0,),
+            disorder=0.0,
+        ),
     ),
     Mutant(
         name="drops repeats in normalizers",

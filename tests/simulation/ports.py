@@ -8,7 +8,7 @@ import attrs
 
 from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
 from application.ports.errors import LogUnavailable, Retryable, StoreUnavailable
-from application.ports.event_log import Listener, Polled, TopicPartition
+from application.ports.event_log import Listener, Polled, Progress, TopicPartition
 from domain.batch import Batch
 
 Asks = Callable[..., Any]
@@ -98,9 +98,9 @@ class Member:
         self.took = len(polled)
         return polled
 
-    def commit(self, offsets: Mapping[TopicPartition, int], owed: int = 0) -> None:
+    def commit(self, come: Mapping[TopicPartition, Progress]) -> None:
         """Commit what is still its own."""
-        self.asks("commit", "commit", partial(self._commit, offsets, owed), None, LogUnavailable)
+        self.asks("commit", "commit", partial(self._commit, come), None, LogUnavailable)
 
     def stay(self) -> None:
         """A member that only waits for a store goes on being one."""
@@ -144,11 +144,11 @@ class Member:
         finally:
             self.taking = set()
 
-    def _commit(self, offsets: Mapping[TopicPartition, int], owed: int) -> None:
+    def _commit(self, come: Mapping[TopicPartition, Progress]) -> None:
         mine = self.inner._positions.keys() & self.inner._share()
-        own = {where: offset for where, offset in offsets.items() if where in mine and where not in self.lost}
-        self.commits(own, len(own) < len(offsets))
-        self.inner.commit(own, owed)
+        own = {where: progress for where, progress in come.items() if where in mine and where not in self.lost}
+        self.commits({where: progress.floor for where, progress in own.items()}, len(own) < len(come))
+        self.inner.commit(own)
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
 from adapters.memory.logic_epoch import MemoryLogicEpoch
 from application.consume import Consume, Pace
 from application.ports.errors import NewerLogic
-from application.ports.event_log import Listener, TopicPartition
+from application.ports.event_log import Listener, Progress, TopicPartition
 from application.stages.aggregate import Patience
 from domain.bronze.raw_event import RawEvents
 from domain.gold.interval import BarIntervals
@@ -342,7 +342,8 @@ class World:
             clock=process,
             meter=process,
             journal=process,
-            pace=Pace(batch=self.swarm.batch),
+            # Processes end here by the dozen, and no record is to blame.
+            pace=Pace(batch=self.swarm.batch, attempts=1_000_000),
         )
 
     def _patience(self) -> Patience:
@@ -359,7 +360,7 @@ class World:
     def _joined(self, process: Process, inner: MemoryConsumer, asks: Any) -> Member:
         heard = inner.listener
 
-        def assigned(committed: Mapping[TopicPartition, int | None]) -> None:
+        def assigned(committed: Mapping[TopicPartition, Progress | None]) -> None:
             heard.assigned(committed)
             self._took_over(process, committed)
 
@@ -385,12 +386,12 @@ class World:
                 raise Wrong(f"epoch: {process.name} of epoch {process.epoch} goes on committing")
         self.watcher.committing(process.stage, offsets, self.log.end)
 
-    def _took_over(self, process: Process, committed: Mapping[TopicPartition, int | None]) -> None:
+    def _took_over(self, process: Process, committed: Mapping[TopicPartition, Progress | None]) -> None:
         self.sometimes[f"takes partitions over · {process.stage}"] += 1
         if process.stage == "aggregation" and process.epoch > 1:
-            for where, offset in committed.items():
+            for where, come in committed.items():
                 if where.topic.startswith("enriched."):
-                    self.floors_at_upgrade.setdefault(where.partition, offset or 0)
+                    self.floors_at_upgrade.setdefault(where.partition, come.floor if come else 0)
 
     def _stored(self, process: Process) -> Callable[[str, Any], None]:
         def stored(table: str, rows: Any) -> None:

@@ -22,7 +22,7 @@ from adapters.kafka.consumer import KafkaConsumer, Membership
 from adapters.kafka.event_log import KafkaEventLog
 from adapters.kafka.topics import KafkaTopics
 from adapters.wire.events import EventCodec
-from application.ports.event_log import Listener, Polled, TopicPartition
+from application.ports.event_log import Listener, Polled, Progress, TopicPartition
 from application.ports.topics import TopicPlan
 from domain.silver.tick import TickBatch
 from entrypoints.services import kafka as broker
@@ -99,7 +99,7 @@ class Heard:
     @property
     def listener(self) -> Listener:
         """What a log is given."""
-        return Listener(lambda where: self.told.append(("assigned", dict(where))), self._revoked)
+        return Listener(self._assigned, self._revoked)
 
     @property
     def owned(self) -> set[TopicPartition]:
@@ -108,6 +108,9 @@ class Heard:
         for what, where in self.told:
             owned = owned | set(where) if what == "assigned" else owned - set(where)
         return owned
+
+    def _assigned(self, committed: Mapping[TopicPartition, Progress | None]) -> None:
+        self.told.append(("assigned", {where: come.floor if come else None for where, come in committed.items()}))
 
     def _revoked(self, where: Sequence[TopicPartition]) -> None:
         self.told.append(("revoked", list(where)))

@@ -68,6 +68,9 @@ class LostCache:
     def upsert(self, rows: LatestPrices) -> None:
         raise StoreUnavailable("cache")
 
+    def ranks(self, keys: pl.DataFrame) -> pl.DataFrame:
+        raise StoreUnavailable("cache")
+
     def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
         raise StoreUnavailable("cache")
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from domain.batch import INSTANT
-from domain.gold.interval import Interval
+from domain.gold.interval import Interval, period_code
 from domain.gold.window import arrived
 from domain.identity import SERIES
 from domain.reprocessing import RecomputeRequest, RecomputeRequests, Waiting, base_windows, requests_for
@@ -12,6 +12,7 @@ from domain.silver.tick import Tick, TickBatch
 from tests.builders import at, tick
 
 BASE = Interval.parse("5m")
+NONE_CLOSING = pl.Series([], dtype=pl.Int64)
 
 
 def late(*facts: Tick) -> pl.DataFrame:
@@ -83,12 +84,26 @@ def waiting(*rows: tuple[str, str, int]) -> pl.DataFrame:
 
 
 def test_windows_wait_once_and_are_served_in_the_order_they_came() -> None:
-    first = Waiting().joined_by(waiting(("A", "10:00", 3), ("B", "10:00", 4)))
+    first = Waiting().joined_by(waiting(("A", "10:00", 3))).joined_by(waiting(("B", "10:00", 4)))
     queue = first.joined_by(waiting(("A", "10:00", 9), ("A", "10:05", 10)))
     assert len(queue) == 3
-    served, rest = queue.served(2)
+    served, rest = queue.served(2, NONE_CLOSING)
     assert served["offset"].to_list() == [3, 4]
     assert rest.windows["offset"].to_list() == [10]
+
+
+def test_windows_that_are_only_being_closed_go_on_waiting() -> None:
+    queue = Waiting().joined_by(waiting(("A", "10:00", 3), ("A", "10:05", 4), ("A", "10:10", 5)))
+    first = queue.windows[:1]
+    served, rest = queue.served(1, period_code(first["series"], first["start"]))
+    assert (served["offset"].to_list(), rest.windows["offset"].to_list()) == ([4], [3, 5])
+
+
+def test_what_is_asked_for_together_waits_instrument_by_instrument() -> None:
+    asked = waiting(("A", "10:05", 3), ("B", "10:00", 4), ("A", "10:00", 5), ("B", "10:05", 6), ("A", "10:10", 7))
+    queue = Waiting().joined_by(asked)
+    assert queue.windows["offset"].to_list() in ([5, 3, 7, 4, 6], [4, 6, 5, 3, 7])
+    assert queue.joined_by(waiting(("A", "09:55", 8))).windows["offset"][-1] == 8
 
 
 def test_the_floor_is_the_first_offset_that_waits() -> None:

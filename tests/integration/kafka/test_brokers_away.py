@@ -17,6 +17,7 @@ from application.ports.errors import LogUnavailable, OffsetLost, PortError
 from application.ports.event_log import TopicPartition
 from application.ports.topics import TopicPlan
 from entrypoints.services.process import Running, free_port, stop
+from tests.builders import as_far_as
 from tests.support.kafka import Cluster, Member, broker_of_its_own, member, nobody, signalled, silent, until, unused
 
 pytestmark = pytest.mark.services
@@ -120,12 +121,12 @@ def test_a_broker_killed_and_started_again_loses_nothing() -> None:
             log.append(topic, [(0, None, b"before", 0)])
             with member(log, group, topic) as reader:
                 until(lambda: len(reader.values()) == 1, reader.poll)
-                reader.consumer.commit({TopicPartition(topic, 0): 1})
+                reader.consumer.commit(as_far_as({TopicPartition(topic, 0): 1}))
                 signalled(server, signal.SIGKILL)
 
                 assert isinstance(raised_within(20, reader.poll), LogUnavailable)
                 with pytest.raises(LogUnavailable):
-                    reader.consumer.commit({TopicPartition(topic, 0): 1})
+                    reader.consumer.commit(as_far_as({TopicPartition(topic, 0): 1}))
                 appender = impatient(cluster.access)
                 with pytest.raises(LogUnavailable):
                     appender.append(topic, [(0, None, b"meanwhile", 0)])
@@ -140,7 +141,7 @@ def test_a_broker_killed_and_started_again_loses_nothing() -> None:
                     until(lambda: b"after" in reader.values(), patiently(append), patiently(reader.poll), within_s=60)
                     until(
                         lambda: log.committed(group, [topic]).get(TopicPartition(topic, 0)) == 2,
-                        patiently(lambda: reader.consumer.commit({TopicPartition(topic, 0): 2})),
+                        patiently(lambda: reader.consumer.commit(as_far_as({TopicPartition(topic, 0): 2}))),
                     )
 
     assert reader.values() == [b"before", b"after"]

@@ -12,7 +12,7 @@ from application.ports.errors import Denied, Fatal, OffsetLost, WrongTopics
 from application.ports.event_log import Progress, TopicPartition
 from domain.bronze.raw_event import Refusal
 from domain.errors import Reason
-from tests.builders import tick, ticks
+from tests.builders import as_far_as, tick, ticks
 from tests.support.kafka import Cluster, Member, member, real_kafka, until, unused
 
 pytestmark = pytest.mark.services
@@ -145,7 +145,7 @@ def test_the_classic_protocol_resumes_where_it_committed(cluster: Cluster) -> No
     log = cluster.log(membership=CLASSIC)
     with member(log, group, topic) as first:
         until(lambda: len(first.values()) == 5, first.poll)
-        first.consumer.commit({at(topic): 3})
+        first.consumer.commit(as_far_as({at(topic): 3}))
 
     with member(log, group, topic) as second:
         until(lambda: len(second.values()) == 2, second.poll)
@@ -178,12 +178,12 @@ def test_who_does_not_poll_loses_its_partitions_hears_so_and_commits_nothing(
         with member(log, group, topic) as quick:
             away(slow, quick)
             until(lambda: len(quick.values()) == 4, quick.poll)
-            quick.consumer.commit({at(topic): 4})
+            quick.consumer.commit(as_far_as({at(topic): 4}))
             lost = dict(slow.heard.told)
 
             until(lambda: any(what == "revoked" for what, _ in slow.heard.told), slow.poll, quick.poll)
             if at(topic) not in slow.heard.owned:
-                slow.consumer.commit({at(topic): 1})
+                slow.consumer.commit(as_far_as({at(topic): 1}))
 
     assert list(lost) == ["assigned"]
     assert log.committed(group, [topic])[at(topic)] == 4
@@ -199,7 +199,7 @@ def test_who_stays_while_its_store_is_down_keeps_its_partitions(cluster: Cluster
             reader.consumer.stay()
             time.sleep(0.2)  # the store is asked again
 
-        reader.consumer.commit({at(topic): 4})
+        reader.consumer.commit(as_far_as({at(topic): 4}))
         cluster.put(topic, numbered(1, first=4))
         until(lambda: len(reader.values()) == 5, reader.poll)
 
@@ -287,7 +287,7 @@ def test_nothing_is_committed_through_a_consumer_that_left(cluster: Cluster) -> 
     with member(log, group, topic) as reader:
         until(lambda: len(reader.values()) == 2, reader.poll)
 
-    reader.consumer.commit({at(topic): 2})
+    reader.consumer.commit(as_far_as({at(topic): 2}))
 
     assert log.committed(group, [topic]) == {}
 

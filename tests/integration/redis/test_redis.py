@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import polars as pl
 import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -305,6 +306,9 @@ class Away:
         if self.away:
             raise StoreUnavailable("away")
         self.held.upsert(rows)
+
+    def ranks(self, keys: pl.DataFrame) -> pl.DataFrame:
+        return self.held.ranks(keys)
 
     def of(self, tenant_id: str, instrument_id: str) -> LatestPrices:
         return self.held.of(tenant_id, instrument_id)

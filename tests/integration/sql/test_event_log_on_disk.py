@@ -21,7 +21,7 @@ from application.ports.errors import Fatal, LogUnavailable
 from application.ports.event_log import Consumer, Listener, Polled, Progress, TopicPartition
 from domain.errors import Reason
 from domain.silver.tick import TickBatch
-from tests.builders import raw_events, tick, ticks
+from tests.builders import as_far_as, raw_events, tick, ticks
 
 TICKS, RAW = "normalized.market.ticks.v1", "ingestion.miso.raw.v1"
 NOBODY = Listener(lambda _: None, lambda _: None)
@@ -70,7 +70,7 @@ def test_a_group_resumes_after_a_restart_where_it_committed(opened: Open) -> Non
     consumer = joined(log)
     log.publish(TICKS, batch(*range(10)))
     done = consumer.poll(100, 0).next_offsets
-    consumer.commit(done, owed=3)
+    consumer.commit({where: Progress(end, end, 3) for where, end in done.items()})
     log.publish(TICKS, batch(10, 11))
     consumer.poll(100, 0)
 
@@ -101,7 +101,7 @@ def test_offsets_go_on_after_a_restart_though_the_records_are_gone(opened: Open,
     log = opened()
     consumer = joined(log)
     log.publish(TICKS, batch(*range(10)))
-    consumer.commit(consumer.poll(100, 0).next_offsets)
+    consumer.commit(as_far_as(consumer.poll(100, 0).next_offsets))
     ends = log.end_offsets([TICKS])
     assert stored_segments(tmp_path) == 0
     assert opened().end_offsets([TICKS]) == ends
@@ -111,9 +111,9 @@ def test_a_segment_stays_until_every_group_that_reads_it_is_past_it(opened: Open
     log = opened()
     first, second = joined(log, group="first"), joined(log, group="second")
     log.publish(TICKS, batch(*range(10)))
-    first.commit(first.poll(100, 0).next_offsets)
+    first.commit(as_far_as(first.poll(100, 0).next_offsets))
     assert stored_segments(tmp_path) == 1
-    second.commit(second.poll(100, 0).next_offsets)
+    second.commit(as_far_as(second.poll(100, 0).next_offsets))
     assert stored_segments(tmp_path) == 0
 
 
@@ -122,7 +122,7 @@ def test_a_floor_keeps_what_a_restart_needs(opened: Open, tmp_path: Path) -> Non
     consumer = joined(log)
     log.publish(TICKS, batch(1))
     ((where, end),) = consumer.poll(100, 0).next_offsets.items()
-    consumer.commit({where: end - 1})
+    consumer.commit(as_far_as({where: end - 1}))
     assert stored_segments(tmp_path) == 1
     assert numbers(opened().subscribe("g", [TICKS], NOBODY).poll(100, 0)) == [1]
 
@@ -201,6 +201,23 @@ def test_a_file_that_is_no_log_is_refused_and_the_directory_let_go(tmp_path: Pat
             SqliteEventLog(tmp_path, EventCodec({}), lambda _: 2)
 
 
+def test_a_log_of_the_first_format_is_taken_over(opened: Open, tmp_path: Path) -> None:
+    log = opened()
+    consumer = joined(log)
+    log.publish(TICKS, batch(*range(10)))
+    come = {where: Progress(1, end, 3) for where, end in consumer.poll(100, 0).next_offsets.items()}
+    consumer.commit(come)
+    log.close()
+    file = sqlite3.connect(tmp_path / NAME)
+    file.executescript("ALTER TABLE commits DROP COLUMN apart; PRAGMA user_version=1;")
+    file.close()
+
+    again = opened()
+
+    assert again.progress("g", [TICKS]) == come
+    assert len(joined(again).poll(100, 0)) == 10 - 1 - len(come)
+
+
 def test_a_log_of_another_format_is_refused(opened: Open, tmp_path: Path) -> None:
     opened().close()
     file = sqlite3.connect(tmp_path / NAME)
@@ -232,7 +249,7 @@ from adapters.sql.event_log import SqliteEventLog
 from adapters.wire.events import EventCodec, WireFormat
 from application.ports.event_log import Listener
 from domain.silver.tick import TickBatch
-from tests.builders import tick
+from tests.builders import as_far_as, tick
 def open_log(folder):
     return SqliteEventLog(Path(folder), EventCodec({{{TICKS!r}: TickBatch}}, WireFormat.AVRO), lambda _: 2)
 """
@@ -247,7 +264,7 @@ while True:
     number += 7
     print("published", number, flush=True)
     polled = consumer.poll(5, 0)
-    consumer.commit(polled.next_offsets)
+    consumer.commit(as_far_as(polled.next_offsets))
     for records in polled.records:
         print("committed", *records.facts.frame["source_seq"], flush=True)
 """

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 from adapters.kafka import marks
 from application.ports.errors import Denied, LogUnavailable, WrongTopics
 from application.ports.event_log import TopicPartition
-from tests.builders import tick, ticks
+from tests.builders import as_far_as, tick, ticks
 from tests.support.kafka import Cluster, member, mock_kafka, until, unused
 
 
@@ -27,7 +27,7 @@ def test_a_member_that_can_not_read_its_offsets_gives_its_partitions_back_and_jo
     cluster.put(topic, [b"1", b"2", b"3"])
     with member(cluster.log(), group, topic) as first:
         until(lambda: len(first.values()) == 3, first.poll)
-        first.consumer.commit({TopicPartition(topic, 0): 1})
+        first.consumer.commit(as_far_as({TopicPartition(topic, 0): 1}))
     read, failures = marks.committed, [LogUnavailable("the coordinator moves"), LogUnavailable("and moves")]
 
     def fails_at_first(*asked: Any) -> Any:
@@ -82,7 +82,7 @@ def test_a_topic_that_is_not_there_stops_the_process(cluster: Cluster) -> None:
 
 def test_a_commit_of_nothing_owned_asks_nobody(cluster: Cluster) -> None:
     with member(cluster.log(), unused("group"), cluster.topic("raw")) as reader:
-        reader.consumer.commit({TopicPartition("another", 0): 3})
+        reader.consumer.commit(as_far_as({TopicPartition("another", 0): 3}))
 
 
 def test_an_appender_that_was_closed_appends_again(cluster: Cluster) -> None:

@@ -7,7 +7,7 @@ from confluent_kafka import TopicPartition as Place
 from adapters.kafka import marks
 from adapters.kafka.refusals import refusal
 from application.ports.errors import Denied, Fatal, LogUnavailable, OffsetLost, PortError, WrongTopics
-from application.ports.event_log import Progress, TopicPartition
+from application.ports.event_log import Doubt, Progress, TopicPartition
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,22 @@ def test_progress_is_read_back_as_it_was_marked() -> None:
     place = marks.mark(TopicPartition("t", 2), progress)
 
     assert ((place.topic, place.partition, place.offset), marks.progress(place)) == (("t", 2, 5), progress)
+
+
+def test_what_is_run_apart_is_read_back_as_it_was_marked() -> None:
+    progress = Progress(5, 90, 3, Doubt(since=90, until=100, tries=2), (7, 89))
+
+    assert marks.progress(marks.mark(TopicPartition("t", 2), progress)) == progress
+
+
+def test_a_mark_that_says_nothing_of_doubts_has_none() -> None:
+    assert marks.mark(TopicPartition("t", 0), Progress(5, 9)).metadata == '{"position":9,"owed":0}'
+    assert marks.progress(Place("t", 0, 5, '{"position":9,"owed":0}')) == Progress(5, 9)
+
+
+@pytest.mark.parametrize("beside", ['"doubt":[1,2]', '"doubt":["x",2,3]', '"aside":1', '"aside":["x"]'])
+def test_a_mark_with_doubts_nobody_can_read_has_come_as_far_as_its_offset(beside: str) -> None:
+    assert marks.progress(Place("t", 0, 5, f'{{"position":9,"owed":0,{beside}}}')) == Progress(5, 5)
 
 
 @pytest.mark.parametrize("beside", ["", "what another tool wrote", "[]", '{"position":"x","owed":0}', "{}"])

@@ -7,11 +7,11 @@ import attrs
 import pytest
 
 from adapters.memory.event_log import MemoryConsumer, MemoryEventLog, Offsets
-from application.ports.event_log import Listener, Polled, TopicPartition
+from application.ports.event_log import Listener, Polled, Progress, TopicPartition
 from domain.batch import Batch
 from domain.bronze.raw_event import RawEvents
 from domain.silver.tick import TickBatch
-from tests.builders import tick, ticks
+from tests.builders import as_far_as, tick, ticks
 
 RAW, TICKS = "raw", "ticks"
 
@@ -25,10 +25,10 @@ class Told:
     def listener(self) -> Listener:
         return Listener(self._assigned, lambda partitions: self.revoked.append(list(partitions)))
 
-    def _assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+    def _assigned(self, committed: Mapping[TopicPartition, Progress | None]) -> None:
         if self.failures:
             raise self.failures.pop()
-        self.assigned.append(dict(committed))
+        self.assigned.append({where: come.floor if come else None for where, come in committed.items()})
 
 
 def log(partitions: int = 2, **options: Any) -> MemoryEventLog:
@@ -118,7 +118,7 @@ def test_uncommitted_records_come_again_after_a_crash_and_committed_ones_do_not(
     events.append(raw((0, 0), (0, 1), (0, 2)))
     first = join(events)
     first.poll(2, 0)
-    first.commit({TopicPartition(RAW, 0): 1})
+    first.commit(as_far_as({TopicPartition(RAW, 0): 1}))
     first.close()
     told = Told()
     second = join(events, told=told)
@@ -148,10 +148,10 @@ def test_a_member_that_lost_a_partition_can_not_commit_it_even_before_it_is_told
     first = join(events)
     first.poll(10, 0)
     second = join(events)
-    first.commit({TopicPartition(RAW, 0): 1, TopicPartition(RAW, 1): 1})
+    first.commit(as_far_as({TopicPartition(RAW, 0): 1, TopicPartition(RAW, 1): 1}))
     assert len(events.committed("g", [RAW])) == 1
     first.close()
-    first.commit({TopicPartition(RAW, 0): 1, TopicPartition(RAW, 1): 1})
+    first.commit(as_far_as({TopicPartition(RAW, 0): 1, TopicPartition(RAW, 1): 1}))
     assert len(events.committed("g", [RAW])) == 1
     assert len(second.poll(10, 0)) == 1
 
@@ -173,22 +173,22 @@ def test_records_that_every_group_has_passed_are_let_go() -> None:
     events.append(raw((0, 0)))
     for consumer in (one, other):
         consumer.poll(1, 0)
-    one.commit({TopicPartition(RAW, 0): 1})
+    one.commit(as_far_as({TopicPartition(RAW, 0): 1}))
     assert values(join(events, group="late").poll(1, 0)) == [b"0/0"]
     events = log(1)
     one = join(events)
     events.append(raw((0, 0), (0, 1)))
     one.poll(1, 0)
-    one.commit({TopicPartition(RAW, 0): 1})
+    one.commit(as_far_as({TopicPartition(RAW, 0): 1}))
     assert values(join(events, group="late").poll(10, 0)) == [b"0/0", b"0/1"]
     one.poll(1, 0)
-    one.commit({TopicPartition(RAW, 0): 2})
+    one.commit(as_far_as({TopicPartition(RAW, 0): 2}))
     assert events._segments[RAW] != []
     passed = log(1)
     only = join(passed)
     passed.append(raw((0, 0)))
     only.poll(1, 0)
-    only.commit({TopicPartition(RAW, 0): 1})
+    only.commit(as_far_as({TopicPartition(RAW, 0): 1}))
     assert passed._segments[RAW] == []
 
 
@@ -197,7 +197,7 @@ def test_a_log_that_retains_lets_nothing_go() -> None:
     consumer = join(events)
     events.append(raw((0, 0)))
     consumer.poll(1, 0)
-    consumer.commit({TopicPartition(RAW, 0): 1})
+    consumer.commit(as_far_as({TopicPartition(RAW, 0): 1}))
     assert values(join(events, group="late").poll(1, 0)) == [b"0/0"]
 
 

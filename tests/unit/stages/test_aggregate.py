@@ -11,7 +11,7 @@ import pytest
 from application import topics
 from application.ports.errors import NewerLogic
 from application.ports.event_log import TopicPartition
-from application.stages.aggregate import AggregateBars
+from application.stages.aggregate import AggregateBars, Patience
 from domain.batch import INSTANT
 from domain.gold.bar import LOGIC_EPOCH
 from domain.gold.lateness import Adaptation
@@ -434,6 +434,48 @@ def test_live_ticks_need_not_wait_for_requests() -> None:
     aggregation.turn()
     assert at("13:00") in aggregation.column("interval_start")
     assert set(aggregation.committed(topics.RECOMPUTE).values()) <= {0}, "the third window still waits"
+
+
+def owed(aggregation: Aggregation) -> set[int]:
+    """What the last commits say is still to be told."""
+    progress = aggregation.log.progress("aggregation", [topics.RECOMPUTE])
+    return {come.owed for come in progress.values()}
+
+
+def test_requests_that_wait_are_owed_until_they_are_served() -> None:
+    aggregation = asked_for_two_windows()
+    assert max(owed(aggregation)) > 0
+    aggregation.drain()
+    assert max(owed(aggregation)) == 0
+
+
+@pytest.mark.parametrize(("ticks", "windows"), [(0, 100), (30, 70), (95, 10), (20_000, 10)])
+def test_ticks_come_before_requests_but_leave_them_a_tenth_of_the_room(ticks: int, windows: int) -> None:
+    assert Patience(recomputed_at_once=100).room_beside(ticks) == windows
+    assert Patience(recomputed_at_once=1).room_beside(ticks) == 1
+
+
+def test_a_process_that_stands_still_while_others_close_its_window_leaves_their_bar() -> None:
+    aggregation, first, second = Aggregation(names=("5m",)), tick("10:01", "3.30"), tick("10:02", "3.31")
+    known_next, repeated = again(first, price="9.99"), again(again(second))
+    aggregation.take(first, second)
+    aggregation.silver.upsert(TickBatch.of([repeated]))  # and not announced yet
+    aggregation.ask(request("10:00"))
+    aggregation.clock.seconds += 1000  # the feed is silent, and the window closes
+    stalled = aggregation.loop
+
+    def overtaken(_number: int, effect: str) -> None:
+        if effect == "store" and aggregation.loop is stalled:
+            stalled.close()
+            aggregation.restart()
+            aggregation.take(known_next)
+            aggregation.take(tick("10:20"))
+
+    aggregation.script.failing = overtaken
+    stalled.step()
+    assert aggregation.column("open_price")[0] == known_next.price
+    aggregation.take(repeated)
+    assert aggregation.column("open_price")[0] == known_next.price
 
 
 def test_a_restart_serves_the_requests_that_were_waiting() -> None:

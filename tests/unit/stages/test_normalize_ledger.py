@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from adapters.memory.policies import MemoryPolicies
 from adapters.memory.tables import MemoryLedgerTable
 from application.outcome import Outcome
+from application.ports.event_log import Polled, Unreadable
 from application.stages import normalize as module
 from application.stages.normalize import NormalizeTicks
 from domain.bronze.ledger import FIGURES, Ledger, unbalanced
-from domain.bronze.raw_event import Decoded, RawEvents
+from domain.bronze.raw_event import Decoded, RawEvents, Refusal, Refusals
+from domain.errors import Reason
 from tests.builders import TEN, micros
 from tests.performing import StandingClock
 from tests.unit.stages.test_normalize import HERE, LINES, MISO, Script, Tally, polled
@@ -66,6 +68,22 @@ def test_every_message_and_row_is_in_the_ledger() -> None:
             "counted_to": 8,
         }
     ]
+
+
+def test_what_was_quarantined_is_counted_as_a_dead_letter_and_never_read() -> None:
+    ledger = MemoryLedgerTable()
+    events = polled(b"deadly", first_offset=4).raw
+    assert events is not None
+    refused = Refusals.of([Refusal(event=0, index=-1, reason=Reason.QUARANTINE, field="", message="deadly")])
+    normalize = stage(ledger=ledger, record_outcomes=True)
+
+    outcome = normalize.run(Polled(next_offsets={HERE: 5}, unreadable=Unreadable(events, refused)))
+    store(ledger, outcome)
+    outcome.kept()
+
+    assert (figures(ledger)["messages"], figures(ledger)["dead_letter"], figures(ledger)["counted_to"]) == (1, 1, 5)
+    (told,) = [part.rows.frame["reason"].to_list() for part in outcome.store if part.table == "outcomes"]
+    assert (told, outcome.refused, outcome.commit) == (["QUARANTINE"], None, {HERE: 5})
 
 
 def test_without_a_ledger_nothing_is_kept_of_it() -> None:

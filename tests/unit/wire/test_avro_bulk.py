@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from adapters.wire import avro_bulk
 from adapters.wire.avro_bulk import FEW, BulkAvro, is_plain
-from adapters.wire.raw_avro import HEADER_BYTES, SCHEMAS, RawAvro
+from adapters.wire.raw_avro import HEADER_BYTES, RawAvro
+from adapters.wire.raw_schemas import SCHEMAS, SchemasInHand
 from adapters.wire.unreadable import Unreadable
 from domain.errors import Reason
 from tests.builders import envelope
@@ -171,7 +172,7 @@ def test_messages_of_other_schemas_are_read_one_by_one() -> None:
         "name": "R",
         "fields": [{"name": "b", "type": ["null", {"type": "enum", "name": "E", "symbols": ["X"]}]}],
     }
-    avro = RawAvro({9: schema})
+    avro = RawAvro(SchemasInHand({9: schema}))
     values = dict.fromkeys(range(20), b"\x00\x00\x00\x00\x09" + body_of(schema, {"b": "X"}))
     assert avro.all_to_json(values) == (dict.fromkeys(range(20), b'{"b":"X"}'), {})
 
@@ -186,7 +187,7 @@ def test_numbers_that_are_none_are_spelled_out_wherever_they_stand() -> None:
         "name": "R",
         "fields": [{"name": "a", "type": {"type": "array", "items": ["null", "double"]}}],
     }
-    avro = RawAvro({1: schema})
+    avro = RawAvro(SchemasInHand({1: schema}))
     values = dict.fromkeys(range(20), b"\x00\x00\x00\x00\x01" + body_of(schema, {"a": [float("-inf"), None, 0.1]}))
     texts, _ = avro.all_to_json(values)
     assert set(texts.values()) == {b'{"a":["-inf",null,0.1]}'} == {avro.to_json(values[0])}

@@ -7,7 +7,8 @@ from typing import Any
 import fastavro
 import pytest
 
-from adapters.wire.raw_avro import SCHEMAS, RawAvro
+from adapters.wire.raw_avro import RawAvro
+from adapters.wire.raw_schemas import SCHEMAS
 from adapters.wire.unreadable import Unreadable
 from domain.errors import Reason
 from tests.builders import envelope

@@ -1,0 +1,28 @@
+"""What progress says of records that are run apart, as it is kept beside a committed offset; nothing where it says nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from application.ports.event_log import Doubt, Progress
+
+
+def apart(progress: Progress) -> dict[str, list[int]]:
+    """This will say what is in doubt and what was set aside; most progress has neither."""
+    doubt = [*attrs.astuple(progress.doubt)] if progress.doubt else []
+    said = {"doubt": doubt, "aside": [*progress.aside]}
+    return {name: numbers for name, numbers in said.items() if numbers}
+
+
+def with_apart(progress: Progress, said: Mapping[str, Any]) -> Progress:
+    """
+    Progress with what `apart` said of it.
+
+    Raises:
+        TypeError: It is not what `apart` says.
+        ValueError: It is not what `apart` says.
+    """
+    doubt = said.get("doubt")
+    aside = tuple(map(int, said.get("aside", ())))
+    return attrs.evolve(progress, doubt=Doubt(*map(int, doubt)) if doubt else None, aside=aside)

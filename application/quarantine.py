@@ -1,0 +1,272 @@
+"""
+Records that end the process, found by running ever fewer of them at once, and then set aside.
+
+What ends a process (a crash of native code, too little memory) is heard of by nobody: the next process knows only what
+was made durable before. So before a loop runs records of a partition of which it has performed none yet, it writes beside
+the committed offset which ones it begins with: a `Doubt`. The commit of what was performed takes it back, and so does an
+orderly end. Whoever is assigned a partition in doubt knows that a process ended there, and runs
+
+    many records                       in pieces of the root of their number, each put in doubt before it is run
+    few records                        one by one, likewise
+    one record                         alone again, until it was begun `attempts` times
+    one record begun as often as that  never again: it becomes a dead letter
+
+Records before and behind a doubt are run as ever. A group that resumes from a floor far behind meets a quarantined record
+again, so its offset travels with the commits until the floor has passed it.
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import isqrt
+
+import attrs
+import polars as pl
+
+from application.ports.event_log import Doubt, Polled, Progress, Records, TopicPartition, Unreadable
+from application.ports.journal import Journal
+from application.ports.meter import Meter
+from domain.bronze.raw_event import RawEvents, Refusal, Refusals
+from domain.errors import Reason
+
+ATTEMPTS = 3
+"""Of one record run alone: a process that is killed from outside may hit a record once, but hardly the same one thrice."""
+
+RAW, UNREADABLE, TYPED = 0, 1, 2
+"""Parts of what was polled: raw events, what can't be read, and from the third on the records of each typed topic."""
+
+Row = tuple[int, int, int]
+"""Where a record lies: its offset, which part of what was polled it is in, and its row there."""
+
+
+@attrs.frozen
+class Piece:
+    """Records to run together, and which of them must be put in doubt before."""
+
+    polled: Polled
+    begun: Mapping[TopicPartition, Doubt] = attrs.field(factory=dict)
+
+
+@attrs.define
+class Caution:
+    """What one loop must be careful about in the partitions it is assigned."""
+
+    stage: str
+    few: int
+    """So many records in doubt are run one by one."""
+    attempts: int
+    journal: Journal
+    meter: Meter
+    _doubts: dict[TopicPartition, Doubt] = attrs.field(init=False, factory=dict)
+    _unproven: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    """The offset from which on this process has performed nothing."""
+    _aside: dict[TopicPartition, tuple[int, ...]] = attrs.field(init=False, factory=dict)
+    """Offsets of quarantined records, ascending."""
+    _to_meet: dict[TopicPartition, tuple[int, ...]] = attrs.field(init=False, factory=dict)
+    """Those of them that will be read again."""
+
+    def assigned(self, committed: Mapping[TopicPartition, Progress | None]) -> None:
+        """Take over what the log says of partitions."""
+        for where, come in committed.items():
+            self._unproven[where] = come.position if come else 0
+            if come and come.aside:
+                self._aside[where] = self._to_meet[where] = come.aside
+            if come and come.doubt:
+                self._doubts[where] = come.doubt
+                self.journal.warning(
+                    "taking few records at a time: earlier attempts ended before these were performed",
+                    stage=self.stage,
+                    topic=where.topic,
+                    partition=where.partition,
+                    since=come.doubt.since,
+                    until=come.doubt.until,
+                    tries=come.doubt.tries,
+                )
+
+    def forget(self, partitions: Iterable[TopicPartition]) -> None:
+        """Partitions are another's now."""
+        for where in partitions:
+            for known in (self._doubts, self._unproven, self._aside, self._to_meet):
+                known.pop(where, None)
+
+    def doubt(self, where: TopicPartition) -> Doubt | None:
+        """What of a partition is still in doubt."""
+        return self._doubts.get(where)
+
+    def aside(self, where: TopicPartition, floor: int) -> tuple[int, ...]:
+        """Which offsets from the floor on must never be run again."""
+        return tuple(offset for offset in self._aside.get(where, ()) if offset >= floor)
+
+    def pieces(self, polled: Polled) -> Iterator[Piece]:
+        """
+        Cut what was polled into what may be run together; ask for the next piece once the one before is performed.
+
+        Within a partition offsets ascend over the pieces. What must not be run is missing, or is unreadable in one.
+        """
+        if not any(map(self._concerned, polled.next_offsets, polled.next_offsets.values())):
+            yield Piece(polled)
+            return
+        cut = _Cut.of(polled, self._to_meet)
+        doubts = {where: doubt for where in sorted(cut.rows) if (doubt := self._doubts.get(where))}
+        inside = {where: (cut.at(where, doubt.since), cut.at(where, doubt.until)) for where, doubt in doubts.items()}
+        before = {where: (0, inside[where][0] if where in inside else len(rows)) for where, rows in cut.rows.items()}
+        yield from self._together(cut, before, marked=cut.rows.keys() - inside.keys())
+        for where, (begin, end) in inside.items():
+            yield from self._apart(cut, where, begin, end)
+        behind = {where: (end, len(cut.rows[where])) for where, (_, end) in inside.items()}
+        yield from self._together(cut, behind, marked=inside)
+
+    def advance(self, next_offsets: Mapping[TopicPartition, int]) -> None:
+        """Records before these offsets are about to count as performed: no commit carries a doubt of them any more."""
+        if not (self._doubts or self._unproven or self._to_meet):
+            return
+        for where, offset in next_offsets.items():
+            doubt = self._doubts.get(where)
+            if doubt and offset > doubt.since:
+                self._doubts[where] = attrs.evolve(doubt, since=offset, tries=0)
+                if offset >= doubt.until:
+                    del self._doubts[where]
+            if offset > self._unproven.get(where, offset):
+                del self._unproven[where]
+            if where in self._to_meet and offset > self._to_meet[where][-1]:
+                del self._to_meet[where]
+
+    def _concerned(self, where: TopicPartition, offset: int) -> bool:
+        """Whether anything before this offset is to be looked at."""
+        doubt = self._doubts.get(where)
+        begun = offset > doubt.since if doubt else offset > self._unproven.get(where, offset)
+        return begun or where in self._to_meet
+
+    def _together(
+        self, cut: "_Cut", bounds: Mapping[TopicPartition, tuple[int, int]], marked: Collection[TopicPartition]
+    ) -> Iterator[Piece]:
+        """One piece of all these rows; of marked partitions nobody knows yet whether theirs can be performed."""
+        wanted = {where: (begin, end) for where, (begin, end) in bounds.items() if begin < end or not cut.rows[where]}
+        if not wanted:
+            return
+        begun = {}
+        for where in marked & wanted.keys() & self._unproven.keys():
+            begin, end = wanted[where]
+            fresh = cut.rows[where][max(begin, cut.at(where, self._unproven[where])) : end]
+            if fresh:
+                begun[where] = _doubt(fresh, tries=1)
+        yield Piece(cut.polled_of(wanted), begun)
+
+    def _apart(self, cut: "_Cut", where: TopicPartition, begin: int, end: int) -> Iterator[Piece]:
+        """Rows in doubt, few at a time."""
+        count = end - begin
+        size = 1 if count <= self.few else isqrt(count)
+        doubt = self._doubts[where]
+        for first in range(begin, end, size):
+            after = min(first + size, end)
+            begun = _doubt(cut.rows[where][first:after], tries=1)
+            if (begun.since, begun.until) == (doubt.since, doubt.until):
+                begun = attrs.evolve(doubt, tries=doubt.tries + 1)
+            if begun.tries > self.attempts:
+                yield self._quarantined(cut, where, first)
+            else:
+                yield Piece(cut.polled_of({where: (first, after)}), {where: begun})
+
+    def _quarantined(self, cut: "_Cut", where: TopicPartition, at: int) -> Piece:
+        """A record that is never run again, as one that can't be read; what lies behind it is as unknown as it was."""
+        polled = cut.refused(where, at, self._judgement())
+        offset = cut.rows[where][at][0]
+        self.journal.error(
+            "a record was quarantined: every process that ran it ended; it is among the dead letters",
+            stage=self.stage,
+            topic=where.topic,
+            partition=where.partition,
+            offset=offset,
+        )
+        self.meter.count("quarantined_records_total", stage=self.stage)
+        self._aside[where] = (*self._aside.get(where, ()), offset)
+        self._unproven[where] = polled.next_offsets[where]
+        return Piece(polled)
+
+    def _judgement(self) -> str:
+        return (
+            f"{self.attempts} processes in a row ended while they ran this record alone, so it was set aside; "
+            "replay it once what ends them is mended"
+        )
+
+
+@attrs.frozen
+class _Cut:
+    """What was polled, by partition."""
+
+    polled: Polled
+    rows: Mapping[TopicPartition, Sequence[Row]]
+    """In offset order; none where all of a partition's were quarantined before."""
+
+    @classmethod
+    def of(cls, polled: Polled, aside: Mapping[TopicPartition, Collection[int]]) -> "_Cut":
+        """All rows but those that are set aside."""
+        rows: dict[TopicPartition, list[Row]] = {where: [] for where in polled.next_offsets}
+        for part, events in enumerate((polled.raw, polled.unreadable and polled.unreadable.events)):
+            if events:
+                for at, place in enumerate(zip(events.topics, events.partitions, strict=True)):
+                    rows[TopicPartition(*place)].append((events.offsets[at], part, at))
+        for part, records in enumerate(polled.records, start=TYPED):
+            for at, (number, offset) in enumerate(zip(records.partition, records.offset, strict=True)):
+                rows[TopicPartition(records.topic, number)].append((offset, part, at))
+        return cls(
+            polled,
+            {where: sorted(row for row in own if row[0] not in aside.get(where, ())) for where, own in rows.items()},
+        )
+
+    def at(self, where: TopicPartition, offset: int) -> int:
+        """Position of the first row at or behind an offset."""
+        return bisect_left(self.rows[where], (offset,))
+
+    def after(self, where: TopicPartition, end: int) -> int:
+        """The offset of the row at this position; behind the last one, where the partition goes on."""
+        rows = self.rows[where]
+        return rows[end][0] if end < len(rows) else self.polled.next_offsets[where]
+
+    def polled_of(self, bounds: Mapping[TopicPartition, tuple[int, int]]) -> Polled:
+        """Only the rows between these positions, in the order in which they came."""
+        wanted: defaultdict[int, list[int]] = defaultdict(list)
+        for where, (begin, end) in bounds.items():
+            for _, part, at in self.rows[where][begin:end]:
+                insort(wanted[part], at)
+        raw, unreadable = self.polled.raw, self.polled.unreadable
+        return Polled(
+            raw.taken(wanted[RAW]) if raw and wanted[RAW] else None,
+            tuple(_records(own, wanted[part]) for part, own in enumerate(self.polled.records, TYPED) if wanted[part]),
+            {where: self.after(where, end) for where, (_, end) in bounds.items()},
+            _unreadable(unreadable, wanted[UNREADABLE]) if unreadable and wanted[UNREADABLE] else None,
+        )
+
+    def refused(self, where: TopicPartition, at: int, message: str) -> Polled:
+        """One row, refused."""
+        one = self.polled_of({where: (at, at + 1)})
+        events = one.raw or (one.unreadable.events if one.unreadable else _as_events(one.records[0]))
+        refusal = Refusal(event=0, index=-1, reason=Reason.QUARANTINE, field="", message=message)
+        return Polled(next_offsets=one.next_offsets, unreadable=Unreadable(events, Refusals.of([refusal])))
+
+
+def _doubt(rows: Sequence[Row], tries: int) -> Doubt:
+    return Doubt(rows[0][0], rows[-1][0] + 1, tries)
+
+
+def _records(records: Records, rows: Sequence[int]) -> Records:
+    facts = type(records.facts)(records.facts.frame[rows])
+    return Records(records.topic, records.partition[rows], records.offset[rows], facts)
+
+
+def _unreadable(unreadable: Unreadable, rows: Sequence[int]) -> Unreadable:
+    refused = unreadable.refusals.frame.filter(pl.col("event").is_in(rows))
+    moved = pl.col("event").replace_strict({row: at for at, row in enumerate(rows)}, return_dtype=pl.Int32)
+    return Unreadable(unreadable.events.taken(rows), Refusals(refused.with_columns(moved)))
+
+
+def _as_events(records: Records) -> RawEvents:
+    """Facts as JSON, since their bytes are the log's own."""
+    lines = records.facts.frame.write_ndjson().encode().splitlines()
+    return RawEvents(
+        topics=[records.topic] * len(lines),
+        partitions=records.partition.to_list(),
+        offsets=records.offset.to_list(),
+        timestamps_us=[0] * len(lines),
+        values=lines,
+    )
