@@ -7,8 +7,8 @@ Does what is served say what is stored? Found and mended beside the live path, a
 
 A round begins every `every_s` and goes through all instruments in the order of their keys, a portion after the other.
 Each call does one step of a portion, which is one question to one store, if that is due. After a step it rests, so that
-reconciling takes no more than `share` of the time. Of silver a portion reads the last `look_back` before its newest price, and all that is later: a whole pass over silver would read a
-year of ticks, as `dataproc verify` does.
+reconciling takes no more than `share` of the time. Of silver a portion reads the last `look_back` before its newest
+price, and all that is later: a whole pass over silver would read a year of ticks, as `dataproc verify` does.
 
 What is younger than `settle_s` may still be on its way between the stages and is left to the next round. Rows only ever
 rise in rank, so whoever else writes meanwhile is never undone. What can't be reached now is left to the next round

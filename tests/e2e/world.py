@@ -23,6 +23,7 @@ from entrypoints.samples.stream import Chances, sample_messages
 from entrypoints.services.process import ServiceMissing
 from entrypoints.settings import Settings
 from tests.builders import TEN
+from tests.e2e.programs import unmeasured
 from tests.e2e.services import Service, until
 from tests.oracle.comparison import table_differences
 from tests.oracle.raw import message
@@ -171,11 +172,6 @@ class World:
         file = self.folder / f"sent-{next(self._numbers)}.jsonl"
         file.write_bytes(b"".join(self._lines))
         return file
-
-
-def unmeasured() -> dict[str, str]:
-    """Our environment, without what measures the coverage of processes: others measure these, which start dozens of times."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 @contextmanager
