@@ -1,10 +1,11 @@
 """The conversation by clickhouse-connect: the engine in this process, or a server's HTTP port. Blocks travel as Arrow."""
 
+import signal
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -29,6 +30,8 @@ from adapters.clickhouse.errors import translated
 ARROW = "Arrow"
 FAILURES = (Error, HTTPError, OSError, RuntimeError)
 """What the driver lets through: its own errors, its transport's, and those of the engine in process."""
+
+FAULTS = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
 T = TypeVar("T")
 
@@ -130,6 +133,7 @@ class ConnectClient:
         if self.in_process:
             Path(parts.path).mkdir(parents=True, exist_ok=True)
             client = clickhouse_connect.get_client(interface="chdb", path=unquote(parts.path))
+            _die_at_once()
         else:
             client = clickhouse_connect.get_client(
                 interface=parts.scheme,
@@ -144,6 +148,13 @@ class ConnectClient:
             )
         client.database = database or None
         return client
+
+
+def _die_at_once() -> None:
+    """The engine in process takes faults to be its own, and holds a process that met one for minutes before it ends."""
+    if current_thread() is main_thread():
+        for fault in FAULTS:
+            signal.signal(fault, signal.SIG_DFL)
 
 
 def _arrow(rows: pl.DataFrame) -> bytes:

@@ -69,10 +69,6 @@ class Patience:
     adaptation: Adaptation | None = None
     """How allowed lateness that is not overridden follows what is observed; None where it stays as policies say."""
 
-    def room_beside(self, ticks: int) -> int:
-        """Windows to compute anew in a turn that brought so many ticks: these come first, but for a tenth of the room."""
-        return max(self.recomputed_at_once - ticks, self.recomputed_at_once // 10, 1)
-
 
 @attrs.define
 class AggregateBars:
@@ -159,7 +155,7 @@ class AggregateBars:
             taken = self._observing(taken, arrivals, late)
         open_ticks = taken.windows.touched() if tell else taken.windows.ticks.clear()
         waiting = self._waiting.joined_by(self._asked(polled))
-        served, waiting = waiting.served(self.patience.room_beside(arrivals.height), taken.closed["window"])
+        served, waiting = waiting.served(self.patience.recomputed_at_once, taken.closed["window"])
         base = self._base_bars(taken, open_ticks, _closed_among(served, taken.windows))
         windows = taken.windows.told() if tell else taken.windows
         turn = _Turn(taken, late, windows, waiting, positions, now_s if tell else self._told_at_s)

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import signal
 import sys
 
 from adapters.markets.raw_decoder import MarketDecoder
@@ -17,8 +16,6 @@ def decode(self: MarketDecoder, events: RawEvents) -> Decoded:
     """Read them, unless the deadly one is among them."""
     if any(DEADLY in (value or b"") for value in events.values):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        # ClickHouse in process takes the signal to be its own, and would wait five minutes before it lets go.
-        signal.signal(signal.SIGABRT, signal.SIG_DFL)
         os.abort()
     return reads(self, events)
 

@@ -1,5 +1,6 @@
 """One conversation over three transports: what it refuses, what it survives, and what it says."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -152,6 +153,17 @@ class TestRefusals:
         last = second.stderr.splitlines()[-1]
         assert last.startswith(f"adapters.clickhouse.errors.{DirectoryInUse.__name__}")
         assert "it can have one owner only" in last
+
+    def test_a_fault_ends_the_process_at_once(self) -> None:
+        failing = (
+            "import os, resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (0, 0));"
+            "from adapters.clickhouse.connecting import connect; connect(sys.argv[1]).create_database(); os.abort()"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", failing, f"chdb://{folder('fault')}"],
+            cwd=ROOT, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert ended.returncode == -signal.SIGABRT
 
 
 class TestCodes:

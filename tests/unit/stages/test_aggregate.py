@@ -11,7 +11,7 @@ import pytest
 from application import topics
 from application.ports.errors import NewerLogic
 from application.ports.event_log import TopicPartition
-from application.stages.aggregate import AggregateBars, Patience
+from application.stages.aggregate import AggregateBars
 from domain.batch import INSTANT
 from domain.gold.bar import LOGIC_EPOCH
 from domain.gold.lateness import Adaptation
@@ -447,12 +447,6 @@ def test_requests_that_wait_are_owed_until_they_are_served() -> None:
     assert max(owed(aggregation)) > 0
     aggregation.drain()
     assert max(owed(aggregation)) == 0
-
-
-@pytest.mark.parametrize(("ticks", "windows"), [(0, 100), (30, 70), (95, 10), (20_000, 10)])
-def test_ticks_come_before_requests_but_leave_them_a_tenth_of_the_room(ticks: int, windows: int) -> None:
-    assert Patience(recomputed_at_once=100).room_beside(ticks) == windows
-    assert Patience(recomputed_at_once=1).room_beside(ticks) == 1
 
 
 def test_a_process_that_stands_still_while_others_close_its_window_leaves_their_bar() -> None:
