@@ -11,6 +11,9 @@ from tests.oracle.comparison import differences, read_table
 from tests.oracle.raw import read
 from tests.oracle.results import results
 
+pytestmark = pytest.mark.no_cover
+"""What it runs is measured by smaller tests; measuring it again takes minutes."""
+
 
 def checked(shared_data: Path, export: Path, *arguments: str) -> str:
     """What the published checker says about an export."""
