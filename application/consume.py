@@ -9,8 +9,10 @@ and set aside by application/quarantine.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from math import isqrt
+from types import MappingProxyType
 from typing import TypeVar
 
 import attrs
@@ -152,7 +154,7 @@ class Consume:
         self._trying("reading the logic epoch", self._refuse_newer_logic)
         self._trying("marking what is begun", lambda: self._mark(begun))
         try:
-            self._take(piece.polled)
+            self._take(piece.polled, survived=_survived(begun))
         except NewerLogic:
             raise  # what lies in the log is the newer program's
         except (Fatal, Stopped) as end:
@@ -164,6 +166,8 @@ class Consume:
         return self._uncommitted.get(where) or self._committed.get(where) or Progress(first, first)
 
     def _mark(self, come: Mapping[TopicPartition, Progress]) -> None:
+        if all(self._committed.get(where) == progress for where, progress in come.items()):
+            return
         self.consumer.commit(come)
         self._committed.update(come)
         self._settle_commits(come)
@@ -178,12 +182,23 @@ class Consume:
         except PortError as error:
             self.journal.warning("the next start will be more careful than it need be", error=str(error))
 
-    def _take(self, polled: Polled) -> int:
-        outcome = self._trying("deciding", lambda: self.stage.run(polled))
+    def _take(self, polled: Polled, survived: Mapping[TopicPartition, Progress] = MappingProxyType({})) -> int:
+        outcome = self._trying("deciding", lambda: self._decide(polled, survived))
+        if survived:
+            self._trying("marking what was survived", lambda: self._mark(survived))
         self._positions.update(polled.next_offsets)
         self._caution.advance(polled.next_offsets)
         self._perform(self._refusing_unreadable(polled, outcome))
         return len(polled) or int(outcome.more)
+
+    def _decide(self, polled: Polled, survived: Mapping[TopicPartition, Progress]) -> Outcome:
+        """A server that fails ends no process: who waits for it is innocent of what comes meanwhile."""
+        try:
+            return self.stage.run(polled)
+        except Retryable:
+            with suppress(PortError):
+                self._mark(survived)
+            raise
 
     def finish(self) -> None:
         """Perform what the stage decides at the end of an input."""
@@ -324,3 +339,12 @@ class Consume:
             else:
                 self._troubles.succeed(what)
                 return result
+
+
+def _survived(begun: Mapping[TopicPartition, Progress]) -> Mapping[TopicPartition, Progress]:
+    """The same, once it is decided what becomes of records that were begun alone."""
+    return {
+        where: attrs.evolve(progress, doubt=attrs.evolve(doubt, survived=doubt.survived + 1))
+        for where, progress in begun.items()
+        if (doubt := progress.doubt) and doubt.tries
+    }

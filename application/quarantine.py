@@ -8,8 +8,12 @@ orderly end. Whoever is assigned a partition in doubt knows that a process ended
 
     many records                       in pieces of the root of their number, each put in doubt before it is run
     few records                        one by one, likewise
-    one record                         alone again, until it was begun `attempts` times
-    one record begun as often as that  never again: it becomes a dead letter
+    one record                         alone again
+    one record that is found guilty    never again: it becomes a dead letter
+
+Guilty is what `attempts` processes that ran it alone did not live to decide about. Once it is decided what becomes of it,
+its process says so in the log, and what is left is to wait for servers: a process that ends then was more likely killed
+from outside, and it takes many of those.
 
 Records before and behind a doubt are run as ever. A group that resumes from a floor far behind meets a quarantined record
 again, so its offset travels with the commits until the floor has passed it.
@@ -30,7 +34,9 @@ from domain.bronze.raw_event import RawEvents, Refusal, Refusals
 from domain.errors import Reason
 
 ATTEMPTS = 3
-"""Of one record run alone: a process that is killed from outside may hit a record once, but hardly the same one thrice."""
+"""Of a record run alone: a kill from outside may hit the moment in which it is decided, but hardly thrice in a row."""
+LENIENCE = 4
+"""So many times the attempts are granted where processes ended only after they had decided."""
 
 RAW, UNREADABLE, TYPED = 0, 1, 2
 """Parts of what was polled: raw events, what can't be read, and from the third on the records of each typed topic."""
@@ -123,7 +129,7 @@ class Caution:
         for where, offset in next_offsets.items():
             doubt = self._doubts.get(where)
             if doubt and offset > doubt.since:
-                self._doubts[where] = attrs.evolve(doubt, since=offset, tries=0)
+                self._doubts[where] = Doubt(offset, doubt.until)
                 if offset >= doubt.until:
                     del self._doubts[where]
             if offset > self._unproven.get(where, offset):
@@ -145,11 +151,12 @@ class Caution:
         if not wanted:
             return
         begun = {}
+        alone = sum(end - begin for begin, end in wanted.values()) == 1
         for where in marked & wanted.keys() & self._unproven.keys():
             begin, end = wanted[where]
             fresh = cut.rows[where][max(begin, cut.at(where, self._unproven[where])) : end]
             if fresh:
-                begun[where] = _doubt(fresh, tries=1)
+                begun[where] = _doubt(fresh, tries=int(alone))
         yield Piece(cut.polled_of(wanted), begun)
 
     def _apart(self, cut: "_Cut", where: TopicPartition, begin: int, end: int) -> Iterator[Piece]:
@@ -159,17 +166,20 @@ class Caution:
         doubt = self._doubts[where]
         for first in range(begin, end, size):
             after = min(first + size, end)
-            begun = _doubt(cut.rows[where][first:after], tries=1)
+            begun = _doubt(cut.rows[where][first:after], tries=int(size == 1))
             if (begun.since, begun.until) == (doubt.since, doubt.until):
                 begun = attrs.evolve(doubt, tries=doubt.tries + 1)
-            if begun.tries > self.attempts:
-                yield self._quarantined(cut, where, first)
-            else:
-                yield Piece(cut.polled_of({where: (first, after)}), {where: begun})
+                if self._guilty(doubt):
+                    yield self._quarantined(cut, where, first, doubt)
+                    continue
+            yield Piece(cut.polled_of({where: (first, after)}), {where: begun})
 
-    def _quarantined(self, cut: "_Cut", where: TopicPartition, at: int) -> Piece:
+    def _guilty(self, doubt: Doubt) -> bool:
+        return doubt.tries - doubt.survived >= self.attempts or doubt.tries >= LENIENCE * self.attempts
+
+    def _quarantined(self, cut: "_Cut", where: TopicPartition, at: int, doubt: Doubt) -> Piece:
         """A record that is never run again, as one that can't be read; what lies behind it is as unknown as it was."""
-        polled = cut.refused(where, at, self._judgement())
+        polled = cut.refused(where, at, _judgement(doubt))
         offset = cut.rows[where][at][0]
         self.journal.error(
             "a record was quarantined: every process that ran it ended; it is among the dead letters",
@@ -182,12 +192,6 @@ class Caution:
         self._aside[where] = (*self._aside.get(where, ()), offset)
         self._unproven[where] = polled.next_offsets[where]
         return Piece(polled)
-
-    def _judgement(self) -> str:
-        return (
-            f"{self.attempts} processes in a row ended while they ran this record alone, so it was set aside; "
-            "replay it once what ends them is mended"
-        )
 
 
 @attrs.frozen
@@ -247,6 +251,13 @@ class _Cut:
 
 def _doubt(rows: Sequence[Row], tries: int) -> Doubt:
     return Doubt(rows[0][0], rows[-1][0] + 1, tries)
+
+
+def _judgement(doubt: Doubt) -> str:
+    return (
+        f"{doubt.tries} processes in a row ended while they ran this record alone, so it was set aside; "
+        "replay it once what ends them is mended"
+    )
 
 
 def _records(records: Records, rows: Sequence[int]) -> Records:

@@ -71,8 +71,10 @@ class Doubt:
     """The first offset in doubt."""
     until: int
     """The offset after the last one."""
-    tries: int
-    """How many processes began with exactly these."""
+    tries: int = 0
+    """How many processes began with exactly these, one record alone; 0 while several are in doubt."""
+    survived: int = 0
+    """How many of them decided about it, or met a server that failed them: they ended later."""
 
 
 @attrs.frozen

@@ -266,7 +266,10 @@ def test_what_is_in_doubt_or_set_aside_is_told_to_the_next_owner(world: World) -
     world.log.publish(world.typed, ticks(*some_ticks()))
     first = world.join()
     ends = positions(drained(first, 24))
-    come = {where: Progress(0, end, 7, Doubt(since=1, until=end, tries=2), (0, end - 1)) for where, end in ends.items()}
+    come = {
+        where: Progress(0, end, 7, Doubt(since=1, until=end, tries=2, survived=1), (0, end - 1))
+        for where, end in ends.items()
+    }
     first.commit(come)
     world.leave(first)
     told: dict[TopicPartition, Progress | None] = {}

@@ -77,6 +77,24 @@ class Failing(Fragile):
         raise self.error
 
 
+@attrs.define
+class Waiting(Fragile):
+    """A stage that is killed from outside while it waits for a server that fails it a few times."""
+
+    failures: int = 0
+
+    def run(self, polled: Polled) -> Outcome:
+        if not self.failures:
+            raise ProcessDied
+        self.failures -= 1
+        raise StoreUnavailable("not now")
+
+
+def died() -> Any:
+    """What a script raises where the process ends."""
+    return ProcessDied()
+
+
 def places_of(polled: Polled) -> list[Place]:
     raw = polled.raw
     found = [*zip(raw.topics, raw.partitions, raw.offsets, strict=True)] if raw else []
@@ -259,7 +277,7 @@ def test_both_are_told_and_counted() -> None:
     where = {"stage": "fragile", "topic": RAW, "partition": 0}
     few = "taking few records at a time: earlier attempts ended before these were performed"
     assert world.journal.told == [
-        (few, where | {"since": 0, "until": 5, "tries": 1}),
+        (few, where | {"since": 0, "until": 5, "tries": 0}),
         *((few, where | {"since": 2, "until": 3, "tries": tries}) for tries in (1, 2, 3)),
         (
             "a record was quarantined: every process that ran it ended; it is among the dead letters",
@@ -292,6 +310,86 @@ def test_a_process_killed_from_outside_costs_no_record() -> None:
     assert (world.deaths, set(world.performed), len(world.quarantined())) == (7, {raw(n) for n in range(25)}, 0)
 
 
+def test_ends_after_a_record_was_decided_take_four_times_as_many() -> None:
+    world = World()
+    world.put(1)
+    world.script.failing = lambda _, effect: died() if effect == "store" else None
+
+    for _ in range(12):
+        assert not world.life()
+    assert world.progress() == Progress(0, 0, doubt=Doubt(since=0, until=1, tries=12, survived=12))
+    world.script.failing = lambda _number, _effect: None
+    world.lives(1)
+
+    (letter,) = world.quarantined()
+    assert letter.message.startswith("12 processes in a row ended while they ran this record alone")
+
+
+@pytest.mark.parametrize("effect", ["store", "store done"])
+def test_processes_killed_while_they_store_cost_no_record(effect: str) -> None:
+    world = World()
+    world.put(3)
+    world.script.failing = lambda _, at: died() if at == effect else None
+    for _ in range(12):
+        assert not world.life()
+
+    world.script.failing = lambda _number, _effect: None
+    world.lives(1)
+
+    assert (set(world.performed), world.quarantined()) == ({raw(0), raw(1), raw(2)}, [])
+
+
+def test_a_lone_record_is_alone_from_the_first_attempt_on() -> None:
+    world = World(frozenset({raw(0)}))
+    world.put(1)
+
+    world.lives(4)
+
+    assert (world.deaths, places(world.quarantined())) == (3, {raw(0)})
+
+
+def test_a_record_that_runs_beside_other_partitions_is_not_alone() -> None:
+    world = World(frozenset({raw(0)}))
+    world.put(1)
+    world.put(1, partition=1)
+
+    world.lives(5)
+
+    assert [len(run) for run in world.runs if raw(0) in run] == [2, 1, 1, 1]
+
+
+def test_who_waits_for_a_server_while_deciding_has_survived_the_record() -> None:
+    world = World(batch=10)
+    world.put(1)
+    for _ in range(11):
+        loop = world.process()
+        loop.stage = Waiting(frozenset(), world.performed, [], failures=3)
+        with pytest.raises(ProcessDied):
+            loop.step()
+        loop.close()
+    assert world.progress().doubt == Doubt(since=0, until=1, tries=11, survived=11)
+    assert world.script.effects.count("commit") == 22
+
+    world.lives(1)
+
+    assert (world.performed, world.quarantined()) == (Counter([raw(0)]), [])
+
+
+def test_who_waits_for_a_server_and_the_log_tries_on() -> None:
+    world = World(batch=10)
+    world.put(1)
+    loop = world.process()
+    loop.stage = Waiting(frozenset(), world.performed, [], failures=1)
+    world.script.failing = lambda _, effect: (
+        LogUnavailable("no broker") if effect == "commit" and world.script.effects.count(effect) == 2 else None
+    )
+
+    with pytest.raises(ProcessDied):
+        loop.step()
+
+    assert world.progress().doubt == Doubt(since=0, until=1, tries=1)
+
+
 def test_a_record_survived_once_is_in_doubt_no_more() -> None:
     world = World(frozenset({raw(2)}))
     world.put(5)
@@ -322,7 +420,7 @@ def test_the_first_records_after_an_assignment_are_put_in_doubt_before_they_are_
 
     world.life()
 
-    assert world.progress() == Progress(10, 10, doubt=Doubt(since=10, until=20, tries=1))
+    assert world.progress() == Progress(10, 10, doubt=Doubt(since=10, until=20))
 
 
 def test_a_partition_that_was_never_committed_begins_at_its_first_record() -> None:
@@ -331,7 +429,7 @@ def test_a_partition_that_was_never_committed_begins_at_its_first_record() -> No
 
     world.life()
 
-    assert world.progress() == Progress(7, 7, doubt=Doubt(since=7, until=12, tries=1))
+    assert world.progress() == Progress(7, 7, doubt=Doubt(since=7, until=12))
 
 
 def test_partitions_without_records_are_never_in_doubt() -> None:
@@ -351,7 +449,7 @@ def test_of_what_is_read_again_from_the_floor_only_what_was_never_performed_is_i
     world.deadly = frozenset({raw(15)})
 
     world.life()
-    assert world.progress().doubt == Doubt(since=10, until=20, tries=1)
+    assert world.progress().doubt == Doubt(since=10, until=20)
     world.lives(4)
 
     assert [len(run) for run in world.runs if raw(9) in run] == [10, 18, 8, 8, 8, 8]
@@ -434,7 +532,7 @@ def test_an_end_over_a_log_that_is_away_asks_it_nothing_more() -> None:
     with pytest.raises(Stopped):
         loop.step()
 
-    assert world.progress().doubt == Doubt(since=0, until=5, tries=1)
+    assert world.progress().doubt == Doubt(since=0, until=5)
 
 
 def test_an_end_that_can_not_take_its_doubt_back_says_so() -> None:
@@ -480,7 +578,7 @@ def test_an_end_that_nobody_anticipated_is_taken_for_a_records_doing() -> None:
     with pytest.raises(ZeroDivisionError):
         loop.step()
 
-    assert world.progress().doubt == Doubt(since=0, until=5, tries=1)
+    assert world.progress().doubt == Doubt(since=0, until=5)
 
 
 def test_a_mark_says_what_a_commit_that_failed_could_not() -> None:
@@ -558,7 +656,7 @@ def test_records_of_several_topics_are_cut_together() -> None:
         [(TYPED, 0, 1)],
     ]
     assert [dict(piece.begun) for piece in pieces] == [
-        {other: Doubt(0, 2, 1)},
+        {other: Doubt(0, 2)},
         {typed: Doubt(0, 1, 1)},
         {typed: Doubt(1, 2, 1)},
     ]
@@ -581,7 +679,7 @@ def test_whatever_is_deadly_is_quarantined_and_nothing_else(
     for partition, count in enumerate(counts):
         world.put(count, partition, gap)
 
-    world.lives(6 * len(chosen) + 1)
+    world.lives(7 * len(chosen) + 1)
 
     assert world.performed.keys() == set(everything) - set(chosen)
     assert places(world.quarantined()) == set(chosen)
