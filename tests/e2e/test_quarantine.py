@@ -17,14 +17,14 @@ pytestmark = pytest.mark.no_cover
 """What it runs is measured by smaller tests; measuring it again takes minutes."""
 
 EQUAL, WITH_DEAD_LETTERS = 0, 3
-SMALL_BATCHES = {"DATA_PROC_MAX_BATCH_SIZE": "400"}
+SMALL_BATCHES = {"DATA_PROC_MAX_BATCH_SIZE": "150"}
 MOST_DEATHS = 6
 
 
 @pytest.mark.slow
 def test_a_message_that_aborts_the_process_is_set_aside_and_all_others_are_in_the_tables(tmp_path: Path) -> None:
-    made = messages(21, 1_000)
-    made[620] = attrs.evolve(made[620], value=DEADLY)
+    made = messages(21, 400)
+    made[260] = attrs.evolve(made[260], value=DEADLY)
     file, export, log = tmp_path / "messages.jsonl", tmp_path / "export", tmp_path / "log"
     file.write_bytes(b"".join(map(as_line, made)))
     told = ["--data-dir", str(tmp_path / "data"), "--input", str(file), "--once", "--export", str(export)]
@@ -37,7 +37,7 @@ def test_a_message_that_aborts_the_process_is_set_aside_and_all_others_are_in_th
     assert code == WITH_DEAD_LETTERS, log.read_text()
     letters = [row for row in read_table(export, "dead_letters") if row["reason"] == Reason.QUARANTINE]
     assert [(row["topic"], row["partition"], row["offset"], row["raw"]) for row in letters] == [
-        (*made[620].coordinates, DEADLY)
+        (*made[260].coordinates, DEADLY)
     ]
     expected = results(made)
     assert [*table_differences(export, expected), *count_differences(export, expected)] == []
