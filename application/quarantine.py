@@ -167,11 +167,12 @@ class Caution:
         for first in range(begin, end, size):
             after = min(first + size, end)
             begun = _doubt(cut.rows[where][first:after], tries=int(size == 1))
-            if (begun.since, begun.until) == (doubt.since, doubt.until):
+            same = (begun.since, begun.until) == (doubt.since, doubt.until)
+            if same and self._guilty(doubt):
+                yield self._quarantined(cut, where, first, doubt)
+                continue
+            if same:
                 begun = attrs.evolve(doubt, tries=doubt.tries + 1)
-                if self._guilty(doubt):
-                    yield self._quarantined(cut, where, first, doubt)
-                    continue
             yield Piece(cut.polled_of({where: (first, after)}), {where: begun})
 
     def _guilty(self, doubt: Doubt) -> bool:
