@@ -151,7 +151,6 @@ class Consume:
             return
         before = {where: self._known(where, doubt.since) for where, doubt in piece.begun.items()}
         begun = {where: attrs.evolve(before[where], doubt=doubt) for where, doubt in piece.begun.items()}
-        self._trying("reading the logic epoch", self._refuse_newer_logic)
         self._trying("marking what is begun", lambda: self._mark(begun))
         try:
             self._take(piece.polled, survived=_survived(begun))
@@ -168,6 +167,7 @@ class Consume:
     def _mark(self, come: Mapping[TopicPartition, Progress]) -> None:
         if all(self._committed.get(where) == progress for where, progress in come.items()):
             return
+        self._refuse_newer_logic()
         self.consumer.commit(come)
         self._committed.update(come)
         self._settle_commits(come)
@@ -196,7 +196,7 @@ class Consume:
         try:
             return self.stage.run(polled)
         except Retryable:
-            with suppress(PortError):
+            with suppress(Retryable):
                 self._mark(survived)
             raise
 

@@ -90,6 +90,21 @@ class Waiting(Fragile):
         raise StoreUnavailable("not now")
 
 
+@attrs.define
+class Overtaken(Fragile):
+    """A stage that a newer program takes over from while it decides, or while a server fails it there."""
+
+    epoch: MemoryLogicEpoch = attrs.field(factory=MemoryLogicEpoch)
+    fails: bool = False
+
+    def run(self, polled: Polled) -> Outcome:
+        self.epoch.mark(LOGIC_EPOCH + 1)
+        if self.fails:
+            self.fails = False
+            raise StoreUnavailable("not now")
+        return Fragile.run(self, polled)
+
+
 def died() -> Any:
     """What a script raises where the process ends."""
     return ProcessDied()
@@ -563,6 +578,19 @@ def test_what_a_newer_program_owns_is_left_alone() -> None:
             world.epoch.mark(LOGIC_EPOCH + 1)
 
     world.script.failing = newer
+    with pytest.raises(NewerLogic):
+        loop.step()
+
+    assert world.script.effects.count("commit") == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_is_overtaken_while_deciding_does_not_say_that_it_survived(*, fails: bool) -> None:
+    world = World(batch=10)
+    world.put(1)
+    loop = world.process()
+    loop.stage = Overtaken(frozenset(), world.performed, [], epoch=world.epoch, fails=fails)
+
     with pytest.raises(NewerLogic):
         loop.step()
 
