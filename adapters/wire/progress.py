@@ -1,6 +1,6 @@
 """What progress says of records that are run apart, as it is kept beside a committed offset; nothing where it says nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -23,6 +23,11 @@ def with_apart(progress: Progress, said: Mapping[str, Any]) -> Progress:
         TypeError: It is not what `apart` says.
         ValueError: It is not what `apart` says.
     """
-    doubt = said.get("doubt")
     aside = tuple(map(int, said.get("aside", ())))
-    return attrs.evolve(progress, doubt=Doubt(*map(int, doubt)) if doubt else None, aside=aside)
+    return attrs.evolve(progress, doubt=_doubt(said["doubt"]) if said.get("doubt") else None, aside=aside)
+
+
+def _doubt(said: Iterable[Any]) -> Doubt:
+    # Commits of earlier versions do not say how many survived.
+    since, until, tries, *survived = map(int, said)
+    return Doubt(since, until, tries, *survived)

@@ -59,12 +59,20 @@ def test_what_is_run_apart_is_read_back_as_it_was_marked() -> None:
     assert marks.progress(marks.mark(TopicPartition("t", 2), progress)) == progress
 
 
+def test_a_doubt_of_before_survivors_were_counted_is_read() -> None:
+    progress = marks.progress(Place("t", 0, 5, '{"position":9,"owed":0,"doubt":[9,10,2]}'))
+
+    assert progress == Progress(5, 9, 0, Doubt(since=9, until=10, tries=2))
+
+
 def test_a_mark_that_says_nothing_of_doubts_has_none() -> None:
     assert marks.mark(TopicPartition("t", 0), Progress(5, 9)).metadata == '{"position":9,"owed":0}'
     assert marks.progress(Place("t", 0, 5, '{"position":9,"owed":0}')) == Progress(5, 9)
 
 
-@pytest.mark.parametrize("beside", ['"doubt":[1,2]', '"doubt":["x",2,3]', '"aside":1', '"aside":["x"]'])
+@pytest.mark.parametrize(
+    "beside", ['"doubt":[1,2]', '"doubt":[1,2,3,4,5]', '"doubt":["x",2,3]', '"aside":1', '"aside":["x"]']
+)
 def test_a_mark_with_doubts_nobody_can_read_has_come_as_far_as_its_offset(beside: str) -> None:
     assert marks.progress(Place("t", 0, 5, f'{{"position":9,"owed":0,{beside}}}')) == Progress(5, 5)
 
