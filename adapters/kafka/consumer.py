@@ -295,7 +295,11 @@ class KafkaConsumer:
         )
 
     def _runs(self, messages: Iterable[Taken]) -> dict[TopicPartition, list[Taken]]:
-        """Records by partition, in offset order, of partitions the listener knows and that are still owned."""
+        """
+        Records by partition, in offset order, of partitions the listener knows and that are still owned.
+
+        A record below the position of its partition was fetched for an assignment of before, which began elsewhere.
+        """
         runs: dict[tuple[str, int], list[Taken]] = defaultdict(list)
         for message in messages:
             if message.error():
@@ -305,7 +309,8 @@ class KafkaConsumer:
         if runs:
             self._trouble, self._heard_at_s = None, time.monotonic()
         owned = {TopicPartition(*place): run for place, run in runs.items()}
-        return {where: run for where, run in owned.items() if where in self._positions}
+        due = {where: _from(self._positions[where], run) for where, run in owned.items() if where in self._positions}
+        return {where: run for where, run in due.items() if run}
 
     def _note(self, message: Taken) -> None:
         """Raise what can't be helped; the rest may pass, and records beside it must not be lost over it."""
@@ -364,6 +369,10 @@ def _where(place: KafkaPlace) -> TopicPartition:
 
 def _begin(committed: Progress | None) -> int:
     return committed.floor if committed else OFFSET_BEGINNING
+
+
+def _from(position: int, run: list[Taken]) -> list[Taken]:
+    return run if run[0].offset() >= position else [message for message in run if message.offset() >= position]
 
 
 def _place(message: Taken) -> TopicPartition:

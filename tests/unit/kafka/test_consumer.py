@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from adapters.kafka import marks
+from adapters.kafka.consumer import KafkaConsumer
 from application.ports.errors import Denied, LogUnavailable, WrongTopics
 from application.ports.event_log import TopicPartition
 from tests.builders import as_far_as, tick, ticks
@@ -48,6 +49,28 @@ def test_a_member_that_can_not_read_its_offsets_gives_its_partitions_back_and_jo
         until(lambda: len(second.values()) >= 2, patiently)
 
     assert (second.values(), [str(error) for error in told]) == ([b"2", b"3"], ["and moves", "the coordinator moves"])
+
+
+def test_records_fetched_for_an_assignment_of_before_are_let_go(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, fetched = cluster.topic("raw"), list[Any]()
+    take = KafkaConsumer._taken
+
+    def remembers(consumer: KafkaConsumer, at_most: int, timeout_s: float) -> list[Any]:
+        taken = take(consumer, at_most, timeout_s)
+        fetched.extend(taken)
+        return taken
+
+    monkeypatch.setattr(KafkaConsumer, "_taken", remembers)
+    cluster.put(topic, [b"1", b"2"])
+    with member(cluster.log(), unused("group"), topic) as reader:
+        until(lambda: len(reader.values()) == 2, reader.poll)
+        reader.consumer._waiting.extend(fetched)
+        cluster.put(topic, [b"3"])
+        until(lambda: b"3" in reader.values(), reader.poll)
+
+    assert reader.values() == [b"1", b"2", b"3"]
 
 
 def test_what_the_client_was_told_of_brokers_is_told_where_nothing_came(cluster: Cluster) -> None:
