@@ -100,12 +100,13 @@ class PatientPriceCache:
         except StoreUnavailable as error:
             self._waiting, self._not_before_s = due, self.clock.monotonic_s() + self.again_after_s
             self._away, self._filled = True, False
-            self._tell(error, now_s)
+            self._tell(error)
         else:
             self._waiting, self._away = LatestPrices.empty(), False
             self._filled, self._restarts = self._filled and self.restarts() == self._restarts, self.restarts()
 
-    def _tell(self, error: StoreUnavailable, now_s: float) -> None:
+    def _tell(self, error: StoreUnavailable) -> None:
+        now_s = self.clock.monotonic_s()  # after the call that failed, which may have hung
         if now_s - self._told_s < self.told_every_s:
             return
         self._told_s = now_s

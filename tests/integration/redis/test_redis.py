@@ -242,6 +242,25 @@ class TestPatience:
             cache.upsert(latest(tick()))
         assert (held.tries, cache.waiting, len(told.warnings)) == (4, 1, 2)
 
+    def test_a_cache_that_hangs_before_it_fails_is_told_of_as_seldom(self) -> None:
+        clock, told_at = StandingClock(), list[float]()
+
+        class Hangs(Away):
+            def upsert(self, rows: LatestPrices) -> None:
+                clock.sleep(next(hanging_s))
+                super().upsert(rows)
+
+        class At(Told):
+            def warning(self, message: str, **extra: object) -> None:
+                told_at.append(clock.seconds)
+
+        hanging_s = iter([5.0, 0.0, 0.0])
+        cache = PatientPriceCache(Hangs(away=True), clock, At(), again_after_s=1, told_every_s=30)
+        for seconds in (0, 31, 35):
+            clock.seconds = seconds
+            cache.upsert(latest(tick()))
+        assert told_at == [5, 35]
+
     def test_what_a_process_kept_that_ended_is_set_from_the_table_by_the_next(self) -> None:
         held = Away()
         cache = PatientPriceCache(held, StandingClock(), Told(), everything=lambda: [latest(tick(price="5"))])
