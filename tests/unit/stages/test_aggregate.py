@@ -552,6 +552,20 @@ def test_a_revoked_partition_is_forgotten_with_its_windows(aggregation: Aggregat
     assert outcome.then is not None
 
 
+def test_what_was_known_of_ticks_is_forgotten_where_another_process_had_them_meanwhile(
+    aggregation: Aggregation,
+) -> None:
+    stage, there = aggregation.loop.stage, {TopicPartition(topics.ENRICHED, number): None for number in range(6)}
+    aggregation.take(FIRST, SECOND, CLOSING)
+    correction = again(FIRST, price="9")
+    stage.revoked(list(there))
+    aggregation.silver.upsert(TickBatch.of([correction]))
+    stage.assigned(there)
+
+    aggregation.take(again(correction, price=str(FIRST.price)))
+    assert [request.reason for request in aggregation.asked()] == ["late"]
+
+
 @pytest.mark.parametrize(
     "names", [("5m",), ("5m", "15m", "4h"), ("15m", "45m", "1h", "1d"), ("1m", "5m", "1h", "12h", "1d")]
 )
