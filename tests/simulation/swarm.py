@@ -77,6 +77,8 @@ class Swarm:
     """Requests of an operator to compute windows anew."""
     disorder: float
     """Share of statements that arrive out of order."""
+    moves: int
+    """How often the partitions of a struck stage are dealt anew between calls, as when a member joins or leaves."""
 
     @classmethod
     def of(cls, seed: int) -> "Swarm":
@@ -117,4 +119,5 @@ class Swarm:
             upgrade=chance.random() < 0.2,
             backfills=chance.choice((0, 0, 2)),
             disorder=chance.choice((0.0, 0.2, 0.5)),
+            moves=chance.choice((0, 0, 10)),
         )

@@ -443,6 +443,9 @@ class World:
             self.later(after_s, lambda bunch=bunch: self._deliver(bunch.messages))  # type: ignore[misc]
         for _ in range(self.swarm.backfills):
             self.later(self.chance.uniform(0, after_s + 60), self._backfill)
+        for _ in range(self.swarm.moves):
+            moved = self.chance.choice(self.swarm.struck)
+            self.later(self.chance.uniform(0, after_s), lambda moved=moved: self.deal_anew(moved))  # type: ignore[misc]
         self.later(after_s + self.chance.uniform(0, 60), self._heal)
 
     def _move(self) -> None:
