@@ -143,13 +143,15 @@ def told_of(refinery: World, name: str) -> None:
 
 def too_often(service: Service) -> list[str]:
     """Troubles with one thing that a service told of again before the time."""
-    last: dict[str, datetime] = {}
+    last: dict[str, tuple[datetime, object]] = {}
     found = []
     for line in service.told("WARNING"):
+        if line["message"] == "served prices had drifted":  # and were mended: no trouble that lasts
+            continue
         at, about = datetime.fromisoformat(line["ts"]), thing(line)
-        if about in last and (at - last[about]).total_seconds() < TOLD_EVERY_S - 1:
-            found.append(f"{service.name}: {line}")
-        last[about] = at
+        if about in last and (at - last[about][0]).total_seconds() < TOLD_EVERY_S - 1:
+            found.append(f"{service.name}: {line} after {last[about][1]}")
+        last[about] = at, line
     return found
 
 
