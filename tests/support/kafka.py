@@ -170,9 +170,21 @@ def broker_of_its_own(data: Path | None = None, port: int | None = None) -> Iter
 
 
 def signalled(server: Running, number: signal.Signals) -> None:
-    """Send a server a signal, if it is there."""
-    if server.alive:
-        os.kill(server.pid, number)
+    """Send a server a signal, if it is there. One that is to stop has stopped then, which takes a while on a busy machine."""
+    if not server.alive:
+        return
+    os.kill(server.pid, number)
+    if number == signal.SIGSTOP:
+        until(lambda: _states(server.pid) == {"T"})
+
+
+def _states(pid: int) -> set[str]:
+    """Of its threads; of none where one ended meanwhile."""
+    try:
+        stats = [path.read_text(encoding="ascii") for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return set()
+    return {stat.rpartition(") ")[2][0] for stat in stats}
 
 
 def nobody() -> str:
