@@ -19,9 +19,7 @@ Records before and behind a doubt are run as ever. A group that resumes from a f
 again, so its offset travels with the commits until the floor has passed it.
 """
 
-from bisect import bisect_left, insort
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import isqrt
 
 import attrs
@@ -41,7 +39,7 @@ LENIENCE = 4
 RAW, UNREADABLE, TYPED = 0, 1, 2
 """Parts of what was polled: raw events, what can't be read, and from the third on the records of each typed topic."""
 
-Row = tuple[int, int, int]
+_ROW = {"offset": pl.Int64, "part": pl.Int32, "at": pl.UInt32}
 """Where a record lies: its offset, which part of what was polled it is in, and its row there."""
 
 
@@ -147,15 +145,17 @@ class Caution:
         self, cut: "_Cut", bounds: Mapping[TopicPartition, tuple[int, int]], marked: Collection[TopicPartition]
     ) -> Iterator[Piece]:
         """One piece of all these rows; of marked partitions nobody knows yet whether theirs can be performed."""
-        wanted = {where: (begin, end) for where, (begin, end) in bounds.items() if begin < end or not cut.rows[where]}
+        wanted = {
+            where: (begin, end) for where, (begin, end) in bounds.items() if begin < end or not len(cut.rows[where])
+        }
         if not wanted:
             return
         begun = {}
         alone = sum(end - begin for begin, end in wanted.values()) == 1
         for where in marked & wanted.keys() & self._unproven.keys():
             begin, end = wanted[where]
-            fresh = cut.rows[where][max(begin, cut.at(where, self._unproven[where])) : end]
-            if fresh:
+            fresh = cut.offsets(where, max(begin, cut.at(where, self._unproven[where])), end)
+            if len(fresh):
                 begun[where] = _doubt(fresh, tries=int(alone))
         yield Piece(cut.polled_of(wanted), begun)
 
@@ -166,7 +166,7 @@ class Caution:
         doubt = self._doubts[where]
         for first in range(begin, end, size):
             after = min(first + size, end)
-            begun = _doubt(cut.rows[where][first:after], tries=int(size == 1))
+            begun = _doubt(cut.offsets(where, first, after), tries=int(size == 1))
             same = (begun.since, begun.until) == (doubt.since, doubt.until)
             if same and self._guilty(doubt):
                 yield self._quarantined(cut, where, first, doubt)
@@ -181,7 +181,7 @@ class Caution:
     def _quarantined(self, cut: "_Cut", where: TopicPartition, at: int, doubt: Doubt) -> Piece:
         """A record that is never run again, as one that can't be read; what lies behind it is as unknown as it was."""
         polled = cut.refused(where, at, _judgement(doubt))
-        offset = cut.rows[where][at][0]
+        offset = cut.offsets(where, at, at + 1).item()
         self.journal.error(
             "a record was quarantined: every process that ran it ended; it is among the dead letters",
             stage=self.stage,
@@ -200,46 +200,42 @@ class _Cut:
     """What was polled, by partition."""
 
     polled: Polled
-    rows: Mapping[TopicPartition, Sequence[Row]]
-    """In offset order; none where all of a partition's were quarantined before."""
+    rows: Mapping[TopicPartition, pl.DataFrame]
+    """Columns of _ROW in offset order; none where all of a partition's were quarantined before."""
 
     @classmethod
     def of(cls, polled: Polled, aside: Mapping[TopicPartition, Collection[int]]) -> "_Cut":
         """All rows but those that are set aside."""
-        rows: dict[TopicPartition, list[Row]] = {where: [] for where in polled.next_offsets}
-        for part, events in enumerate((polled.raw, polled.unreadable and polled.unreadable.events)):
-            if events:
-                for at, place in enumerate(zip(events.topics, events.partitions, strict=True)):
-                    rows[TopicPartition(*place)].append((events.offsets[at], part, at))
-        for part, records in enumerate(polled.records, start=TYPED):
-            for at, (number, offset) in enumerate(zip(records.partition, records.offset, strict=True)):
-                rows[TopicPartition(records.topic, number)].append((offset, part, at))
-        return cls(
-            polled,
-            {where: sorted(row for row in own if row[0] not in aside.get(where, ())) for where, own in rows.items()},
-        )
+        by_partition = pl.concat(_parts(polled)).partition_by("topic", "partition", as_dict=True, include_key=False)
+        rows = {where: pl.DataFrame(schema=_ROW) for where in polled.next_offsets}
+        for (topic, number), own in by_partition.items():
+            where = TopicPartition(topic, number)
+            rows[where] = own.filter(~own["offset"].is_in(list(aside.get(where, ())))).sort("offset")
+        return cls(polled, rows)
+
+    def offsets(self, where: TopicPartition, begin: int, end: int) -> pl.Series:
+        """Offsets of the rows between these positions."""
+        return self.rows[where]["offset"].slice(begin, max(end - begin, 0))
 
     def at(self, where: TopicPartition, offset: int) -> int:
         """Position of the first row at or behind an offset."""
-        return bisect_left(self.rows[where], (offset,))
+        return self.rows[where]["offset"].search_sorted(offset, side="left")
 
     def after(self, where: TopicPartition, end: int) -> int:
         """The offset of the row at this position; behind the last one, where the partition goes on."""
-        rows = self.rows[where]
-        return rows[end][0] if end < len(rows) else self.polled.next_offsets[where]
+        offsets = self.rows[where]["offset"]
+        return int(offsets[end]) if end < len(offsets) else self.polled.next_offsets[where]
 
     def polled_of(self, bounds: Mapping[TopicPartition, tuple[int, int]]) -> Polled:
         """Only the rows between these positions, in the order in which they came."""
-        wanted: defaultdict[int, list[int]] = defaultdict(list)
-        for where, (begin, end) in bounds.items():
-            for _, part, at in self.rows[where][begin:end]:
-                insort(wanted[part], at)
+        within = pl.concat([self.rows[where].slice(begin, end - begin) for where, (begin, end) in bounds.items()])
+        wanted = {part: own["at"].sort() for (part,), own in within.partition_by("part", as_dict=True).items()}
         raw, unreadable = self.polled.raw, self.polled.unreadable
         return Polled(
-            raw.taken(wanted[RAW]) if raw and wanted[RAW] else None,
-            tuple(_records(own, wanted[part]) for part, own in enumerate(self.polled.records, TYPED) if wanted[part]),
+            raw.taken(wanted[RAW]) if raw and RAW in wanted else None,
+            tuple(_records(own, wanted[part]) for part, own in enumerate(self.polled.records, TYPED) if part in wanted),
             {where: self.after(where, end) for where, (_, end) in bounds.items()},
-            _unreadable(unreadable, wanted[UNREADABLE]) if unreadable and wanted[UNREADABLE] else None,
+            _unreadable(unreadable, wanted[UNREADABLE]) if unreadable and UNREADABLE in wanted else None,
         )
 
     def refused(self, where: TopicPartition, at: int, message: str) -> Polled:
@@ -250,8 +246,23 @@ class _Cut:
         return Polled(next_offsets=one.next_offsets, unreadable=Unreadable(events, Refusals.of([refusal])))
 
 
-def _doubt(rows: Sequence[Row], tries: int) -> Doubt:
-    return Doubt(rows[0][0], rows[-1][0] + 1, tries)
+def _parts(polled: Polled) -> Iterator[pl.DataFrame]:
+    """Where each record of each part lies: `topic`, `partition` and _ROW."""
+    for part, events in ((RAW, polled.raw), (UNREADABLE, polled.unreadable and polled.unreadable.events)):
+        if events:
+            yield _part(part, events.topics, events.partitions, events.offsets)
+    for part, records in enumerate(polled.records, TYPED):
+        topics = pl.Series([records.topic]).new_from_index(0, len(records))
+        yield _part(part, topics, records.partition, records.offset)
+
+
+def _part(part: int, topics: pl.Series, partitions: pl.Series, offsets: pl.Series) -> pl.DataFrame:
+    rows = pl.DataFrame({"topic": topics, "partition": partitions, "offset": offsets})
+    return rows.with_columns(pl.lit(part, pl.Int32).alias("part"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("at"))
+
+
+def _doubt(offsets: pl.Series, tries: int) -> Doubt:
+    return Doubt(int(offsets[0]), int(offsets[-1]) + 1, tries)
 
 
 def _judgement(doubt: Doubt) -> str:
@@ -261,13 +272,13 @@ def _judgement(doubt: Doubt) -> str:
     )
 
 
-def _records(records: Records, rows: Sequence[int]) -> Records:
+def _records(records: Records, rows: pl.Series) -> Records:
     facts = type(records.facts)(records.facts.frame[rows])
     return Records(records.topic, records.partition[rows], records.offset[rows], facts)
 
 
-def _unreadable(unreadable: Unreadable, rows: Sequence[int]) -> Unreadable:
-    refused = unreadable.refusals.frame.filter(pl.col("event").is_in(rows))
+def _unreadable(unreadable: Unreadable, rows: pl.Series) -> Unreadable:
+    refused = unreadable.refusals.frame.filter(pl.col("event").is_in(rows.to_list()))
     moved = pl.col("event").replace_strict({row: at for at, row in enumerate(rows)}, return_dtype=pl.Int32)
     return Unreadable(unreadable.events.taken(rows), Refusals(refused.with_columns(moved)))
 
@@ -277,8 +288,8 @@ def _as_events(records: Records) -> RawEvents:
     lines = records.facts.frame.write_ndjson().encode().splitlines()
     return RawEvents(
         topics=[records.topic] * len(lines),
-        partitions=records.partition.to_list(),
-        offsets=records.offset.to_list(),
+        partitions=records.partition,
+        offsets=records.offset,
         timestamps_us=[0] * len(lines),
         values=lines,
     )

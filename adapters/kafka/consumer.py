@@ -33,6 +33,7 @@ from domain.bronze.raw_event import RawEvents, Refusals
 RANGE = "range"
 CHUNK = 2_000
 """Records taken from librdkafka at once, so that the byte budget is looked at between."""
+_LATEST_MS = (2**63 - 1) // 1000
 HARMLESS = frozenset({KafkaError._MAX_POLL_EXCEEDED, KafkaError._PARTITION_EOF})  # noqa: SLF001
 """The member was away too long and joins again with the next poll; a partition is read to its end."""
 BROKERS_AWAY = frozenset(
@@ -396,9 +397,14 @@ def _raw(topic: str, parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]) ->
         topics=[topic] * len(messages),
         partitions=partitions,
         offsets=[message.offset() for message in messages],
-        timestamps_us=[stamp * 1000 for stamp in stamps],
+        timestamps_us=_micros(stamps),
         values=[message.value() for message in messages],
     )
+
+
+def _micros(stamps_ms: Sequence[int]) -> pl.Series:
+    """Timestamps in µs; a producer may state any, and one that has no µs counts as the last one that has."""
+    return pl.Series(stamps_ms, dtype=pl.Int64).clip(upper_bound=_LATEST_MS) * 1000
 
 
 def _partitions(parts: Sequence[tuple[TopicPartition, Sequence[Taken]]]) -> list[int]:
@@ -420,7 +426,7 @@ def _unreadable(topic: str, messages: Sequence[Taken], read: ReadEvents) -> Unre
         topics=[topic] * len(refused),
         partitions=[message.partition() for message in refused],
         offsets=[message.offset() for message in refused],
-        timestamps_us=[message.timestamp()[1] * 1000 for message in refused],
+        timestamps_us=_micros([message.timestamp()[1] for message in refused]),
         values=[message.value() for message in refused],
     )
     return Unreadable(events, _moved(read.refusals, {position: at for at, position in enumerate(positions)}))

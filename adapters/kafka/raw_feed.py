@@ -24,7 +24,7 @@ class KafkaRawFeed:
         by_topic: dict[str, list[Record]] = {}
         stamps = (stamp // 1000 for stamp in events.timestamps_us)
         for topic, *record in zip(events.topics, events.partitions, keys, events.values, stamps, strict=True):
-            by_topic.setdefault(topic, []).append(tuple(record))  # type: ignore[arg-type]  # the four of a Record
+            by_topic.setdefault(topic, []).append(tuple(record))  # the four of a Record
         for topic, records in by_topic.items():
             self._appender.append(topic, records)
 

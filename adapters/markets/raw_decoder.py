@@ -6,6 +6,7 @@ exactly. The exact reader decides what is refused and why. Avro is first turned 
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import attrs
 import polars as pl
@@ -54,31 +55,31 @@ class MarketDecoder:
         """Read each message as far as its market's words allow."""
         frames: list[pl.DataFrame] = []
         readings: dict[int, Reading] = {}
-        for name, positions in _by_topic(events).items():
+        for name, rows in events.by_topic().items():
+            positions = rows.to_list()
             topic = self._topics.get(name)
             if topic is None:
                 stray = Unreadable(Reason.UNKNOWN_MARKET, "", f"{name} is no raw topic")
                 readings |= {event: _refused(event, stray) for event in positions}
                 continue
-            unread = _unread(events.values, positions)
-            readable = [event for event in positions if event not in unread] if unread else positions
-            texts, refused = self._as_json(events.values, readable)
-            readable = [event for event in readable if event not in refused] if refused else readable
+            texts, refused = self._as_json(events.values, positions)
+            readable = [event for event in positions if event not in refused] if refused else positions
             fast = _read_fast(topic.reader, texts, readable)
             frames += fast.prices
-            readings |= {**unread, **refused}
+            readings |= refused
             readings |= {event: _read_exactly(topic, event, texts[event] or b"") for event in fast.unsure}
         return _decoded(frames, readings)
 
     def _as_json(self, values: Sequence[bytes | None], events: Sequence[int]) -> tuple[Values, Mapping[int, Reading]]:
-        """The messages at these positions with Avro turned into JSON, and what becomes of Avro that can't be."""
-        framed = {event: value for event in events if (value := values[event]) and value.startswith(MAGIC)}
-        if not framed:
+        """The messages at these positions with Avro turned into JSON, and what becomes of those that can't be read as such."""
+        if _may_be_json([values[event] for event in events]):
             return values, {}
-        texts, unreadable = self._avro.all_to_json(framed)
-        return {**{event: values[event] or b"" for event in events}, **texts}, {
-            event: _refused(event, why) for event, why in unreadable.items()
-        }
+        unread = _unread(values, events)
+        texts = {event: values[event] or b"" for event in events if event not in unread}
+        framed = {event: value for event, value in texts.items() if value.startswith(MAGIC)}
+        translated, unreadable = self._avro.all_to_json(framed) if framed else ({}, {})
+        refused = {event: _refused(event, why) for event, why in unreadable.items()}
+        return {**texts, **translated}, {**unread, **refused}
 
 
 @attrs.frozen
@@ -88,18 +89,17 @@ class _Topic:
     reader: TopicReader
 
 
-def _by_topic(events: RawEvents) -> Mapping[str, Sequence[int]]:
-    topics = dict.fromkeys(events.topics)
-    if len(topics) == 1:
-        return {topic: range(len(events)) for topic in topics}
-    return {topic: [event for event, own in enumerate(events.topics) if own == topic] for topic in topics}
+def _may_be_json(values: Sequence[bytes | None]) -> bool:
+    """Whether none of these is absent, empty, too large or Avro: what is asked of every message is asked of all at once."""
+    return (
+        all(values)
+        and max(map(len, values)) <= MAX_VALUE_BYTES  # type: ignore[arg-type]
+        and MAGIC[0] not in map(itemgetter(0), values)  # type: ignore[arg-type]
+    )
 
 
 def _unread(values: Sequence[bytes | None], positions: Sequence[int]) -> Mapping[int, Reading]:
     """What becomes of messages that are not read at all."""
-    there = [values[event] for event in positions]
-    if all(there) and max(map(len, there), default=0) <= MAX_VALUE_BYTES:  # type: ignore[arg-type]
-        return {}
     found = {}
     for event in positions:
         value = values[event]

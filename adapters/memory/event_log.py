@@ -43,9 +43,7 @@ class Segment:
         """Only these rows."""
         rows = wanted.arg_true()
         facts = (
-            self.facts.taken(rows.to_list())
-            if isinstance(self.facts, RawEvents)
-            else type(self.facts)(self.facts.frame[rows])
+            self.facts.taken(rows) if isinstance(self.facts, RawEvents) else type(self.facts)(self.facts.frame[rows])
         )
         partition, offset = self.partition[rows], self.offset[rows]
         bounds = (
@@ -127,11 +125,9 @@ class MemoryEventLog:
         Raises:
             ValueError: One lies below the end.
         """
-        for topic in dict.fromkeys(events.topics):
-            rows = [at for at, own in enumerate(events.topics) if own == topic]
+        for topic, rows in events.by_topic().items():
             part = events if len(rows) == len(events) else events.taken(rows)
-            partition = pl.Series("partition", part.partitions, dtype=pl.Int32)
-            offset = pl.Series("offset", part.offsets, dtype=pl.Int64)
+            partition, offset = part.partitions.alias("partition"), part.offsets.alias("offset")
             self._append(Segment(topic, partition, offset, part, *self._claim(topic, partition, offset)))
 
     def holds(self, where: TopicPartition, offset: int) -> bool:

@@ -118,12 +118,9 @@ class SqliteEventLog:
         Raises:
             ValueError: One lies below the end.
         """
-        for topic in dict.fromkeys(events.topics):
-            rows = [at for at, own in enumerate(events.topics) if own == topic]
+        for topic, rows in events.by_topic().items():
             part = events if len(rows) == len(events) else events.taken(rows)
-            partition = pl.Series(part.partitions, dtype=pl.Int32)
-            offset = pl.Series(part.offsets, dtype=pl.Int64)
-            records = frame_of(partition, offset, part.timestamps_us, part.values)
+            records = frame_of(part.partitions, part.offsets, part.timestamps_us, part.values)
             with self._lock:
                 self._append(topic, records, Decoded(records["partition"], records["offset"], part))
 

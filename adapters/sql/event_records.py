@@ -46,11 +46,7 @@ class Decoded:
         at = _wanted(self.partition, self.offset, unread, room)
         if at is None:
             return self
-        facts = (
-            self.facts.taken(at.to_list())
-            if isinstance(self.facts, RawEvents)
-            else type(self.facts)(self.facts.frame[at])
-        )
+        facts = self.facts.taken(at) if isinstance(self.facts, RawEvents) else type(self.facts)(self.facts.frame[at])
         return type(self)(self.partition[at], self.offset[at], facts)
 
     def last(self) -> dict[int, int]:
@@ -103,9 +99,9 @@ class Undecoded:
     def _events(self) -> RawEvents:
         return RawEvents(
             topics=[self.topic] * len(self),
-            partitions=self.frame["partition"].to_list(),
-            offsets=self.frame["offset"].to_list(),
-            timestamps_us=self.frame["time"].fill_null(0).to_list(),
+            partitions=self.frame["partition"],
+            offsets=self.frame["offset"],
+            timestamps_us=self.frame["time"].fill_null(0),
             values=self.frame["value"].to_list(),
         )
 

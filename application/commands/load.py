@@ -1,6 +1,6 @@
 """Load raw messages from elsewhere into the log, so that an interrupted load can simply be repeated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import attrs
 import polars as pl
@@ -45,44 +45,41 @@ class LoadRaw:
     def _append(self, lines: Lines) -> None:
         self._refuse_unknown_topics(lines)
         offsets = self._placed(lines)
-        kept = [at for at, offset in enumerate(offsets) if offset is not None]
+        kept = offsets.is_not_null().arg_true()
         self.skipped += len(offsets) - len(kept)
-        if not kept:
+        if not len(kept):
             return
         part = lines.events if len(kept) == len(offsets) else lines.events.taken(kept)
-        events = attrs.evolve(part, offsets=[offset for offset in offsets if offset is not None])
-        self.log.append(events)
+        self.log.append(attrs.evolve(part, offsets=offsets.drop_nulls()))
         for at, name in lines.ids.items():
             if (offset := offsets[at]) is not None:
                 self.ids[lines.events.topics[at], lines.events.partitions[at], offset] = name
 
     @staticmethod
     def _refuse_unknown_topics(lines: Lines) -> None:
-        unknown = set(lines.events.topics).difference(topics.RAW)
-        if unknown:
-            at = next(at for at, topic in enumerate(lines.events.topics) if topic in unknown)
+        known = lines.events.topics.is_in(topics.RAW)
+        if not known.all():
+            at = (~known).arg_true()[0]
             raise BadInput(
                 f"{lines.places[at]}: nobody reads the topic {lines.events.topics[at]!r}, so its messages would be lost; "
                 f"raw topics are {', '.join(topics.RAW)}"
             )
 
-    def _placed(self, lines: Lines) -> Sequence[int | None]:
-        """The offset each message goes to; None for one that is in the log already."""
-        frame = pl.DataFrame(
-            {"topic": lines.events.topics, "partition": lines.events.partitions, "offset": lines.events.offsets},
-            schema={"topic": pl.String, "partition": pl.Int32, "offset": pl.Int64},
-        )
+    def _placed(self, lines: Lines) -> pl.Series:
+        """The offset each message goes to; null for one that is in the log already."""
+        events = lines.events
+        frame = pl.DataFrame({"topic": events.topics, "partition": events.partitions, "offset": events.offsets})
         places = frame.unique(PLACE).select(PLACE)
         ends = places.with_columns(
             end=pl.Series([self.log.end(TopicPartition(*place)) for place in places.iter_rows()])
         )
         frame = frame.join(ends, on=PLACE, how="left", maintain_order="left")
         if self.as_new:
-            return frame.select(pl.col("end") + pl.int_range(pl.len()).over(PLACE)).to_series().to_list()
+            return frame.select(pl.col("end") + pl.int_range(pl.len()).over(PLACE)).to_series()
         before = pl.max_horizontal(pl.col("end") - 1, pl.col("offset").cum_max().shift(1).over(PLACE))
         if all(lines.placed) and frame.select((pl.col("offset") > before).all()).item():
-            return lines.events.offsets
-        return self._one_by_one(lines, frame["end"])
+            return events.offsets
+        return pl.Series(self._one_by_one(lines, frame["end"]), dtype=pl.Int64)
 
     def _one_by_one(self, lines: Lines, ends: pl.Series) -> list[int | None]:
         """The same for messages that lie below an end, or carry no offset."""

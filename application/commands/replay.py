@@ -67,7 +67,7 @@ class ReplayRaw:
             yield lines
             return
         slice_us = max(1, round(SLICE_S * self.pace.speed * SECOND_US))
-        begin, stamps = 0, lines.events.timestamps_us
+        begin, stamps = 0, lines.events.timestamps_us.to_list()
         for at in range(1, len(stamps) + 1):
             if at == len(stamps) or stamps[at] // slice_us != stamps[begin] // slice_us:
                 yield lines.part(begin, at)
@@ -78,7 +78,7 @@ class ReplayRaw:
         if self.pace.rate is not None:
             return self.sent / self.pace.rate
         if self.pace.speed is not None:
-            return (part.events.timestamps_us[0] - first_us) / SECOND_US / self.pace.speed
+            return float(part.events.timestamps_us[0] - first_us) / SECOND_US / self.pace.speed
         return 0.0
 
     def _wait_until(self, due_s: float) -> None:

@@ -254,8 +254,7 @@ def _as_counted(events: RawEvents, outcomes: MessageOutcomes, decoded: Decoded, 
     rows = per_message(decoded.prices.frame["event"], len(events))
     if refused.height:
         rows = rows + per_message(refused["event"].filter(refused["index"] >= 0), len(events))
-    timestamps = pl.Series(events.timestamps_us, dtype=pl.Int64)
-    return messages_of(outcomes, timestamps, rows, per_message(corrections, len(events)))
+    return messages_of(outcomes, events.timestamps_us, rows, per_message(corrections, len(events)))
 
 
 def _counts(tally: pl.DataFrame, statements: _Statements) -> dict[str, NormalizationCounts]:

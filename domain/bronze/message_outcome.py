@@ -42,9 +42,9 @@ def message_outcomes(
     return MessageOutcomes(
         pl.DataFrame(
             {
-                "topic": pl.Series(events.topics, dtype=pl.String),
-                "partition": pl.Series(events.partitions, dtype=pl.Int32),
-                "offset": pl.Series(events.offsets, dtype=pl.Int64),
+                "topic": events.topics,
+                "partition": events.partitions,
+                "offset": events.offsets,
                 "outcome": outcome.scatter(positions, FILTERED) if filtered else outcome,
                 "reason": reason.scatter(positions, codes),
                 "ticks": ticks,
@@ -74,9 +74,9 @@ def of_refused_rows(table: str, rows: pl.DataFrame, reasons: Sequence[str]) -> t
     lines = rows.write_ndjson().encode().splitlines()
     known = "raw_topic" in rows.columns
     events = RawEvents(
-        topics=rows["raw_topic"].to_list() if known else [table] * rows.height,
-        partitions=rows["raw_partition"].to_list() if known else [0] * rows.height,
-        offsets=rows["raw_offset"].to_list() if known else [crc32(line) for line in lines],
+        topics=rows["raw_topic"] if known else [table] * rows.height,
+        partitions=rows["raw_partition"] if known else [0] * rows.height,
+        offsets=rows["raw_offset"] if known else [crc32(line) for line in lines],
         timestamps_us=[0] * rows.height,
         values=lines,
     )

@@ -6,7 +6,8 @@ market stated, in our column names but still in the market's own texts, so that 
 names, flags) serves every market. What can't be read that far is refused, row by row, with a reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import attrs
 import polars as pl
@@ -14,36 +15,59 @@ import polars as pl
 from domain.batch import Batch, column
 
 
+def _texts(values: pl.Series | Sequence[str]) -> pl.Series:
+    return pl.Series(values, dtype=pl.String)
+
+
+def _places(values: pl.Series | Sequence[int]) -> pl.Series:
+    return pl.Series(values, dtype=pl.Int32)
+
+
+def _numbers(values: pl.Series | Sequence[int]) -> pl.Series:
+    return pl.Series(values, dtype=pl.Int64)
+
+
+_SAME = attrs.cmp_using(eq=pl.Series.equals)
+
+
 @attrs.frozen(kw_only=True)
 class RawEvents:
-    """Raw messages in the order they were read, as parallel lists. `values` are bytes, or None for a tombstone."""
+    """Raw messages in the order they were read: columns of their coordinates beside a list of their bytes."""
 
-    topics: Sequence[str]
-    partitions: Sequence[int]
-    offsets: Sequence[int]
-    timestamps_us: Sequence[int]
+    topics: pl.Series = attrs.field(converter=_texts, eq=_SAME)
+    partitions: pl.Series = attrs.field(converter=_places, eq=_SAME)
+    offsets: pl.Series = attrs.field(converter=_numbers, eq=_SAME)
+    timestamps_us: pl.Series = attrs.field(converter=_numbers, eq=_SAME)
     values: Sequence[bytes | None]
+    """Bytes, or None for a tombstone."""
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def taken(self, rows: Sequence[int]) -> "RawEvents":
+    def taken(self, rows: pl.Series | Sequence[int]) -> "RawEvents":
         """Only these messages, in this order."""
-        return RawEvents(
-            topics=[self.topics[row] for row in rows],
-            partitions=[self.partitions[row] for row in rows],
-            offsets=[self.offsets[row] for row in rows],
-            timestamps_us=[self.timestamps_us[row] for row in rows],
-            values=[self.values[row] for row in rows],
-        )
+        at = rows if isinstance(rows, pl.Series) else pl.Series(rows, dtype=pl.UInt32)
+        columns = {name: getattr(self, name).gather(at) for name in COORDINATES}
+        return RawEvents(**columns, values=list(map(self.values.__getitem__, at.to_list())))
+
+    def by_topic(self) -> Mapping[str, pl.Series]:
+        """The rows of each topic, in order; topics in the order in which they first appear."""
+        names = self.topics.unique(maintain_order=True).to_list()
+        if len(names) == 1:
+            return {names[0]: pl.arange(len(self), dtype=pl.UInt32, eager=True)}
+        return {name: (self.topics == name).arg_true() for name in names}
 
     @classmethod
     def concat(cls, parts: Sequence["RawEvents"]) -> "RawEvents":
         """The messages of several, in that order."""
         if len(parts) == 1:
             return parts[0]
-        names = [field.name for field in attrs.fields(cls)]
-        return cls(**{name: [value for part in parts for value in getattr(part, name)] for name in names})
+        columns = {name: pl.concat([getattr(part, name) for part in parts], rechunk=True) for name in COORDINATES}
+        return cls(**columns, values=list(chain.from_iterable(part.values for part in parts)))
+
+
+COORDINATES = ("topics", "partitions", "offsets", "timestamps_us")
+"""Columns of RawEvents."""
 
 
 @attrs.frozen(kw_only=True)

@@ -152,15 +152,15 @@ def _policy_row(policy: FeedPolicy) -> tuple[object, ...]:
 
 
 def _coordinates(event: pl.Series, events: RawEvents) -> pl.DataFrame:
-    topics = pl.Series("raw_topic", events.topics, dtype=pl.String)
+    topics = events.topics.alias("raw_topic")
     hashes = {topic: topic_hash(topic) for topic in topics.unique()}
     return pl.DataFrame(
         [
             topics,
             topics.replace_strict(hashes, return_dtype=pl.Int64).alias("topic_hash"),
-            pl.Series("raw_partition", events.partitions, dtype=pl.Int32),
-            pl.Series("raw_offset", events.offsets, dtype=pl.Int64),
-            pl.Series("recorded_us", events.timestamps_us, dtype=pl.Int64),
+            events.partitions.alias("raw_partition"),
+            events.offsets.alias("raw_offset"),
+            events.timestamps_us.alias("recorded_us"),
         ]
     )[event]
 

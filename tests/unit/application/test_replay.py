@@ -82,7 +82,7 @@ def test_messages_without_keys_have_none() -> None:
 def test_everything_can_go_to_another_topic() -> None:
     ((_, events, _),) = replayed(Given([1]), topic="ingestion.miso.raw.v1").given
 
-    assert events.topics == ["ingestion.miso.raw.v1"]
+    assert events.topics.to_list() == ["ingestion.miso.raw.v1"]
 
 
 def test_at_a_rate_messages_go_in_quarters_of_a_second() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.files.raw_lines import STANDARD_INPUT, RawLines
 from application.ports.raw_source import BadInput, Lines
+from domain.bronze.raw_event import RawEvents
 
 Place = tuple[int, int]
 
@@ -42,8 +43,8 @@ def places(*paths: str) -> list[Place]:
 def test_a_line_is_a_message_with_its_coordinates(write: Callable[..., str]) -> None:
     path = write("a.jsonl", line(7, 2, id="x", timestamp_ms=5))
     (lines,) = read(path)
-    assert (lines.events.topics, lines.events.partitions, lines.events.offsets) == (["t"], [2], [7])
-    assert (lines.events.timestamps_us, lines.events.values) == ([5000], [b'{"n": 7}'])
+    expected = RawEvents(topics=["t"], partitions=[2], offsets=[7], timestamps_us=[5000], values=[b'{"n": 7}'])
+    assert expected == lines.events
     assert (lines.ids, lines.places, lines.placed) == ({0: "x"}, [f"{path}:1"], [True])
 
 
@@ -88,8 +89,8 @@ def test_a_line_without_a_partition_gets_that_of_its_key(write: Callable[..., st
         line(5, None),
     )
     (lines,) = read(path)
-    assert lines.events.partitions == [2, 1, 0, 3, 0]
-    assert (lines.events.offsets, lines.placed) == ([-1, -1, -1, -1, 5], [False] * 5)
+    assert lines.events.partitions.to_list() == [2, 1, 0, 3, 0]
+    assert (lines.events.offsets.to_list(), lines.placed) == ([-1, -1, -1, -1, 5], [False] * 5)
 
 
 def test_files_are_merged_by_coordinate_whatever_their_times_say(write: Callable[..., str]) -> None:

@@ -73,6 +73,17 @@ def test_records_fetched_for_an_assignment_of_before_are_let_go(
     assert reader.values() == [b"1", b"2", b"3"]
 
 
+def test_a_timestamp_from_beyond_all_microseconds_counts_as_the_last_of_them(cluster: Cluster) -> None:
+    topic = cluster.topic("raw")
+    cluster.put(topic, [b"1"], timestamp_ms=[2**62])
+    with member(cluster.log(), unused("group"), topic) as reader:
+        until(lambda: bool(reader.values()), reader.poll)
+
+    assert [polled.raw.timestamps_us.to_list() for polled in reader.seen if polled.raw] == [
+        [(2**63 - 1) // 1000 * 1000]
+    ]
+
+
 def test_what_the_client_was_told_of_brokers_is_told_where_nothing_came(cluster: Cluster) -> None:
     topic = cluster.topic("raw")
     with member(cluster.log(), unused("group"), topic) as reader:
