@@ -2,7 +2,7 @@
 A replacing merge tree in miniature: rows by key, of which the highest version counts, kept in runs with a sorted index.
 
 Writes append a run; runs of similar size are merged, which drops replaced rows, so memory grows with what is stored.
-Reads bisect the index of each run whose time span they meet. A row's *place* is its series and minute, so that one
+Reads by place bisect the index of each run whose time span they meet. A row's *place* is its series and minute, so that one
 sorted column answers both "this key" and "this window of this series".
 """
 
@@ -31,17 +31,21 @@ class Layout:
 
 
 @attrs.frozen
-class Run:
-    """Rows, one a key, and where each stands."""
+class Index:
+    """Where rows stand."""
 
-    rows: pl.DataFrame
     place: pl.Series
     """Ascending."""
     row: pl.Series
     """The row at each place."""
     first_minute: int
     last_minute: int
-    tier: int
+
+    @classmethod
+    def of(cls, place: pl.Series) -> "Index":
+        """Sort rows by their places."""
+        order, minutes = place.arg_sort(), place % MINUTES
+        return cls(place[order], order, minutes.min(), minutes.max())  # type: ignore[arg-type]
 
     def meeting(self, low: pl.Series, high: pl.Series) -> pl.Series:
         """Return positions of the rows with low <= place < high, for disjoint ascending spans."""
@@ -56,6 +60,47 @@ class Run:
         return self.row[pl.select(pl.int_ranges(first, last, dtype=pl.UInt32).explode()).to_series()]
 
 
+@attrs.define(eq=False)
+class Run:
+    """
+    Rows of one write, or of several merged. Which of them last, and where they stand, is found when somebody asks.
+
+    Most rows are written and never read before they are merged. Readers of other threads may find it twice.
+    """
+
+    layout: Layout
+    tier: int
+    _rows: pl.DataFrame
+    _one_a_key: bool = False
+    _index: Index | None = None
+
+    def rows(self) -> pl.DataFrame:
+        """Return its rows, one a key at its highest version."""
+        if not self._one_a_key:
+            self._rows = winners(self.layout, self._rows)
+            self._one_a_key = True
+        return self._rows
+
+    def index(self) -> Index:
+        """Where its rows stand."""
+        if self._index is None:
+            self._rows = self.rows().rechunk()
+            self._index = Index.of(self.layout.place(self._rows))
+        return self._index
+
+
+def winners(layout: Layout, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return of rows with one key the one with the greatest version, the last of those; the order stands."""
+    key = layout.key(rows)
+    if key.n_unique() == len(key):
+        return rows
+    repeated = key.is_duplicated()
+    several = repeated.arg_true()
+    by_version = several[layout.version(rows[several]).arg_sort()]
+    lasting = by_version.filter(key[by_version].is_last_distinct())
+    return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
+
+
 @attrs.define
 class MergeTree:
     """Rows of one table. One writer at a time; readers of other threads see whole writes."""
@@ -68,9 +113,10 @@ class MergeTree:
         """Keep each row unless a higher version of its key is there."""
         if not rows.height:
             return
-        runs = [*self._runs, self._run([rows], tier=0)]
+        runs = [*self._runs, Run(self.layout, 0, rows)]
         while len(runs) >= FANOUT and runs[-FANOUT].tier == runs[-1].tier:
-            runs[-FANOUT:] = [self._run([run.rows for run in runs[-FANOUT:]], tier=runs[-1].tier + 1)]
+            merged = self._merged([run.rows() for run in runs[-FANOUT:]])
+            runs[-FANOUT:] = [Run(self.layout, runs[-1].tier + 1, merged, one_a_key=True)]
         self._runs = tuple(runs)
 
     def spans(self, low: pl.Series, high: pl.Series) -> pl.DataFrame:
@@ -81,45 +127,25 @@ class MergeTree:
         minute_from, minute_to = low % MINUTES, (high - 1) % MINUTES
         earliest, latest = minute_from.min(), minute_to.max()
         for run in self._runs:
-            if run.last_minute < earliest or run.first_minute > latest:  # type: ignore[operator]
+            index = run.index()
+            if index.last_minute < earliest or index.first_minute > latest:  # type: ignore[operator]
                 continue
-            near = (minute_from <= run.last_minute) & (minute_to >= run.first_minute)
+            near = (minute_from <= index.last_minute) & (minute_to >= index.first_minute)
             whole = near.all()
-            positions = run.meeting(low, high) if whole else run.meeting(low.filter(near), high.filter(near))
+            positions = index.meeting(low, high) if whole else index.meeting(low.filter(near), high.filter(near))
             if len(positions):
-                parts.append(run.rows[positions])
+                parts.append(run.rows()[positions])
         return self._merged(parts)
 
     def where(self, wanted: pl.Expr) -> pl.DataFrame:
         """Return the rows, one a key at its highest version, that meet a condition on their key. Looks at all rows."""
-        return self._merged([run.rows.filter(wanted) for run in self._runs])
+        return self._merged([run.rows().filter(wanted) for run in self._runs])
 
     def all(self) -> pl.DataFrame:
         """Return all rows, one a key at its highest version."""
-        return self._merged([run.rows for run in self._runs])
+        return self._merged([run.rows() for run in self._runs])
 
     def _merged(self, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         if not parts:
             return pl.DataFrame(schema=self.schema)
-        return parts[0] if len(parts) == 1 else self._winners(pl.concat(parts, rechunk=True))
-
-    def _winners(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return self._winners_by(self.layout.key(rows), rows)
-
-    def _winners_by(self, key: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
-        if key.n_unique() == len(key):
-            return rows
-        repeated = key.is_duplicated()
-        several = repeated.arg_true()
-        by_version = several[self.layout.version(rows[several]).arg_sort()]
-        lasting = by_version.filter(key[by_version].is_last_distinct())
-        return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
-
-    def _run(self, parts: list[pl.DataFrame], tier: int) -> Run:
-        stated = pl.concat(parts, rechunk=True) if len(parts) > 1 else parts[0]
-        key = self.layout.key(stated)
-        rows = self._winners_by(key, stated)
-        place = key if rows is stated and self.layout.place is self.layout.key else self.layout.place(rows)
-        order = place.arg_sort()
-        minutes = place % MINUTES
-        return Run(rows, place[order], order, minutes.min(), minutes.max(), tier)  # type: ignore[arg-type]
+        return parts[0] if len(parts) == 1 else winners(self.layout, pl.concat(parts))

@@ -66,7 +66,7 @@ def test_merging_runs_loses_nothing_and_forgets_what_was_replaced() -> None:
     made = tree(*batches)
     last = {minute % 7: minute for minute in range(len(batches))}
     assert sorted(made.all().rows()) == [(1, minute, version, str(version)) for minute, version in sorted(last.items())]
-    assert sum(run.rows.height for run in made._runs) < len(batches)
+    assert sum(run.rows().height for run in made._runs) < len(batches)
 
 
 rows = st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(0, 10**6)).map(lambda row: (*row, str(row[2])))
