@@ -7,9 +7,7 @@ passed; `retain` keeps everything.
 """
 
 import zlib
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -17,6 +15,7 @@ import polars as pl
 
 from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition
 from domain.batch import Batch
+from domain.bronze.offsets import Offsets, runs_of
 from domain.bronze.raw_event import RawEvents
 from domain.identity import ByCode
 
@@ -67,31 +66,6 @@ class Group:
     progress: dict[TopicPartition, Progress] = attrs.field(factory=dict)
     members: "list[MemoryConsumer]" = attrs.field(factory=list)
     topics: set[str] = attrs.field(factory=set)
-
-
-class Offsets:
-    """Which offsets of a partition exist: ascending, gaps are legal."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-
-    @property
-    def end(self) -> int:
-        """The offset the next record gets at least."""
-        return self._ends[-1] if self._ends else 0
-
-    def __contains__(self, offset: int) -> bool:
-        at = bisect_right(self._starts, offset) - 1
-        return at >= 0 and offset < self._ends[at]
-
-    def add(self, first: int, after: int) -> None:
-        """Take in the offsets from `first` to before `after`, which must not lie below the end."""
-        if self._ends and self._ends[-1] == first:
-            self._ends[-1] = after
-        else:
-            self._starts.append(first)
-            self._ends.append(after)
 
 
 @attrs.define
@@ -174,9 +148,7 @@ class MemoryEventLog:
             offsets = self._offsets.setdefault(where, Offsets())
             if taken[0] < offsets.end:
                 raise ValueError(f"{topic}/{number}/{taken[0]} lies below the end {offsets.end} of its partition")
-            gaps = [0, *((taken.diff() > 1).arg_true()), len(taken)]
-            for first, after in pairwise(gaps):
-                offsets.add(taken[first], taken[after - 1] + 1)
+            offsets.take(offsets.extended(runs_of(taken)))
             first_of[where.partition], last_of[where.partition] = taken[0], taken[-1]
         return first_of, last_of
 
@@ -194,7 +166,7 @@ class MemoryEventLog:
         for number, count in partition.value_counts().sort("partition").iter_rows():
             offsets = self._offsets.setdefault(TopicPartition(topic, number), Offsets())
             first[number], last[number] = offsets.end, offsets.end + count - 1
-            offsets.add(offsets.end, offsets.end + count)
+            offsets.take(offsets.extended([(offsets.end, offsets.end + count)]))
             starts.append(pl.int_range(first[number], last[number] + 1, eager=True))
         # Order within a partition is order of arrival: the sort must be stable.
         order = (partition.cast(pl.Int64) * len(partition) + pl.int_range(len(partition), eager=True)).arg_sort()

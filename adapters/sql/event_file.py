@@ -21,6 +21,7 @@ import polars as pl
 from adapters.wire.progress import apart, with_apart
 from application.ports.errors import Fatal, LogUnavailable
 from application.ports.event_log import Progress, TopicPartition
+from domain.bronze.offsets import Run
 
 NAME = "events.sqlite"
 FORMAT = 2
@@ -46,9 +47,6 @@ CREATE TABLE commits (
 """
 
 _TO_2 = "ALTER TABLE commits ADD COLUMN apart TEXT NOT NULL DEFAULT '{}';"
-
-Run = tuple[int, int]
-"""Offsets that follow one another: the first, and the one after the last."""
 
 Bounds = Mapping[int, tuple[int, int]]
 """By partition, the first and the last offset."""

@@ -22,10 +22,10 @@ import polars as pl
 from adapters.sql.directory_lock import DirectoryLock
 from adapters.sql.event_file import EventFile, Stored, frame_of
 from adapters.sql.event_records import Decoded, Undecoded, together
-from adapters.sql.offsets import Offsets, runs_of
 from adapters.wire.events import EventCodec
 from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition, Unreadable
 from domain.batch import Batch
+from domain.bronze.offsets import Offsets, runs_of
 from domain.bronze.raw_event import RawEvents
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
-from adapters.memory.event_log import MemoryConsumer, MemoryEventLog, Offsets
+from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
 from application.ports.event_log import Listener, Polled, Progress, TopicPartition
 from domain.batch import Batch
 from domain.bronze.raw_event import RawEvents
@@ -87,14 +87,6 @@ def test_the_log_knows_which_offsets_it_ever_held() -> None:
     where, other = TopicPartition(RAW, 0), TopicPartition(RAW, 1)
     assert [offset for offset in range(10) if events.holds(where, offset)] == [3, 4, 7]
     assert (events.end(where), events.end(other), events.holds(other, 0)) == (8, 0, False)
-
-
-def test_offsets_grow_by_ranges() -> None:
-    offsets = Offsets()
-    offsets.add(0, 3)
-    offsets.add(3, 5)
-    offsets.add(9, 10)
-    assert ([at for at in range(12) if at in offsets], offsets.end) == ([0, 1, 2, 3, 4, 9], 10)
 
 
 def test_a_poll_takes_at_most_so_many_and_goes_on_where_it_stopped() -> None:

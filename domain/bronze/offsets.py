@@ -7,7 +7,8 @@ from itertools import pairwise
 import attrs
 import polars as pl
 
-from adapters.sql.event_file import Run
+Run = tuple[int, int]
+"""Offsets that follow one another: the first, and the one after the last."""
 
 
 @attrs.define
