@@ -8,20 +8,20 @@ An entry says which version of the catalog it is of. Once a process knows of a h
 nothing there, and are replaced: so no entry is ever deleted, and one that a slow process fills in late harms nobody.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from itertools import islice
 from threading import Lock
 
 import attrs
+from cattrs import ForbiddenExtraKeysError
+from cattrs.preconf.json import make_converter
 
 from adapters.redis.connection import RedisConnection
 from application.ports.clock import Clock
 from application.ports.errors import StoreUnavailable
 from application.ports.instrument_catalog import InstrumentCatalog
-from domain.gold.taxonomy import Classification, History, InstrumentKey
+from domain.gold.taxonomy import History, InstrumentKey
 
 KEYS_AT_ONCE = 5_000
 REMEMBERED = 200_000
@@ -160,9 +160,20 @@ class RedisInstrumentCache:
         return self.kept.shortest_s + self.chance() * (self.kept.longest_s - self.kept.shortest_s)
 
 
+@attrs.frozen
+class _Entry:
+    """What lies under an instrument's key."""
+
+    catalog: int
+    """Version of the catalog it is of."""
+    history: History
+
+
+_ENTRIES = make_converter(detailed_validation=False, forbid_extra_keys=True)
+
+
 def _written(history: History, version: int) -> str:
-    rows = [{**attrs.asdict(one), "since": one.since.isoformat()} for one in history]
-    return json.dumps({"catalog": version, "history": rows}, separators=(",", ":"))
+    return _ENTRIES.dumps(_Entry(version, history))
 
 
 def _read(value: object, version: int) -> History:
@@ -170,11 +181,7 @@ def _read(value: object, version: int) -> History:
     if not isinstance(value, bytes):
         return ()
     try:
-        entry = json.loads(value)
-        if entry["catalog"] < version:
-            return ()
-        return tuple(
-            Classification(**{**row, "since": datetime.fromisoformat(row["since"])}) for row in entry["history"]
-        )
-    except (ValueError, KeyError, TypeError):
+        entry = _ENTRIES.loads(value, _Entry)
+    except (ForbiddenExtraKeysError, ValueError, KeyError, TypeError):
         return ()
+    return () if entry.catalog < version else entry.history

@@ -1,12 +1,12 @@
 """The local servers together: started, remembered in .services.env, found again and stopped."""
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
+from cattrs.preconf.json import make_converter
 
 from entrypoints.services import clickhouse, kafka, postgres, redis
 from entrypoints.services.installing import cache
@@ -16,6 +16,8 @@ ENVIRONMENT_FILE = ".services.env"
 """Read by services and the command line where it lies in the current folder."""
 REMEMBERED = "services.json"
 FOLDER_LINE = "# data: "
+
+_SERVERS = make_converter()
 
 STARTERS: Mapping[str, Callable[[Path], Running]] = {
     "kafka": lambda data: kafka.run(data, cache()),
@@ -57,15 +59,14 @@ class LocalServices:
         try:
             lines = environment_file.read_text(encoding="utf-8").splitlines()
             folder = next(line for line in lines if line.startswith(FOLDER_LINE)).removeprefix(FOLDER_LINE)
-            kept = json.loads((Path(folder) / REMEMBERED).read_text(encoding="utf-8"))
+            servers = _SERVERS.loads((Path(folder) / REMEMBERED).read_text(encoding="utf-8"), tuple[Running, ...])
         except (FileNotFoundError, StopIteration):
             return None
-        return cls(Path(folder), tuple(Running(**server) for server in kept))
+        return cls(Path(folder), servers)
 
     def remember(self, environment_file: Path) -> None:
         """Write the addresses as settings, and what is needed to stop the servers again."""
-        kept = [attrs.asdict(server) for server in self.running]
-        (self.data / REMEMBERED).write_text(json.dumps(kept, indent=2), encoding="utf-8")
+        (self.data / REMEMBERED).write_text(_SERVERS.dumps(self.running, indent=2), encoding="utf-8")
         lines = [f"{FOLDER_LINE}{self.data}", "DATA_PROC_ENV=local"]
         lines += [f"{name}={value}" for name, value in self.settings.items()]
         environment_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
