@@ -14,7 +14,7 @@ from itertools import islice
 from threading import Lock
 
 import attrs
-from cattrs import ForbiddenExtraKeysError
+from cattrs import BaseValidationError
 from cattrs.preconf.json import make_converter
 
 from adapters.redis.connection import RedisConnection
@@ -169,7 +169,7 @@ class _Entry:
     history: History
 
 
-_ENTRIES = make_converter(detailed_validation=False, forbid_extra_keys=True)
+_ENTRIES = make_converter(forbid_extra_keys=True)
 
 
 def _written(history: History, version: int) -> str:
@@ -182,6 +182,6 @@ def _read(value: object, version: int) -> History:
         return ()
     try:
         entry = _ENTRIES.loads(value, _Entry)
-    except (ForbiddenExtraKeysError, ValueError, KeyError, TypeError):
+    except (BaseValidationError, ValueError, AttributeError):  # the last of JSON that is no object
         return ()
     return () if entry.catalog < version else entry.history
