@@ -28,7 +28,7 @@ from application.ports.meter import Meter
 from application.ports.tables import Table
 from application.ports.tracer import SPANS, Tracer, Untraced
 from application.quarantine import ATTEMPTS, Caution, Piece
-from application.stage import Stage
+from application.stage import Share, Stage
 from application.troubles import Troubles, Vigilance
 from domain.bronze.dead_letter import DeadLetters
 from domain.bronze.message_outcome import dead_letters, of_refused_rows
@@ -293,7 +293,10 @@ class Consume:
         self._forget(committed)
         self._committed.update({where: come for where, come in committed.items() if come})
         self._caution.assigned(committed)
-        self.stage.assigned({where: come.floor if come else None for where, come in committed.items()})
+        ends = self.log.end_offsets(self.stage.consumes)
+        self.stage.assigned(
+            {where: Share(come.floor if come else None, ends.get(where, 0)) for where, come in committed.items()}
+        )
 
     def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self._forget(partitions)

@@ -3,8 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import attrs
+
 from application.outcome import Outcome
 from application.ports.event_log import Polled, TopicPartition
+
+
+@attrs.frozen
+class Share:
+    """A partition as it is assigned."""
+
+    floor: int | None = None
+    """The offset from which the group resumes; None where it never committed."""
+    end: int = 0
+    """The offset after its last record. What lies before it may have been read by an owner that only stands still."""
 
 
 class Stage(Protocol):
@@ -21,7 +33,7 @@ class Stage(Protocol):
     consumes: Sequence[str]
     """Topics it reads."""
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
         """Take over partitions: load what is durable about them, forget what is remembered."""
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:

@@ -84,6 +84,16 @@ WAITING: dict[str, Any] = {
 
 
 @attrs.frozen
+class Served:
+    """Windows to compute anew in this turn, and what goes on waiting."""
+
+    windows: pl.DataFrame
+    rest: "Waiting"
+    due: int
+    """How many of those that go on waiting do so for their turn, and not for their window's end."""
+
+
+@attrs.frozen
 class Waiting:
     """Windows that wait for their turn, first come, first served. A value; changes return the next."""
 
@@ -96,19 +106,25 @@ class Waiting:
         both = pl.concat([self.windows, windows[period_code(windows["series"], windows["start"]).arg_sort()]])
         return Waiting(both[period_code(both["series"], both["start"]).arg_unique()])
 
-    def served(self, most: int, closing: pl.Series) -> "tuple[pl.DataFrame, Waiting]":
+    def served(self, most: int, closing: pl.Series, still_open: pl.Series) -> "Served":
         """
         The first windows, at most so many, and what goes on waiting.
 
+        What is computed from stored ticks knows some that were not announced yet, and may lack others that are: of a
+        process that stood still with it, the bar may come above the one the next owner closes the window with. So a
+        window waits until its seal is stored: what is computed then knows all that any bar before it knew.
+
         Args:
             most: How many.
-            closing: Period codes of windows that are only being closed, which wait until their seal is stored: what is
-                computed from stored ticks knows some that were not announced yet. A process that stood still with it
-                while another closed the same window would put it above a bar that lacks those and knows others.
+            closing: Period codes of the windows that are closed in this turn.
+            still_open: Period codes of the windows that are open after it.
         """
-        ready = ~period_code(self.windows["series"], self.windows["start"]).is_in(closing.unique().implode())
-        served = self.windows.filter(ready)
-        return served.head(most), Waiting(pl.concat([self.windows.filter(~ready), served.slice(most)]))
+        code = period_code(self.windows["series"], self.windows["start"])
+        held = code.is_in(still_open.unique().implode())
+        early = held | code.is_in(closing.unique().implode())
+        ready = self.windows.filter(~early)
+        rest = Waiting(pl.concat([self.windows.filter(early), ready.slice(most)]))
+        return Served(ready.head(most), rest, len(rest) - int(held.sum()))
 
     def without(self, partitions: Collection[int]) -> "Waiting":
         """What remains when partitions are taken away."""

@@ -20,7 +20,7 @@ from adapters.memory.tables import (
 )
 from application import topics
 from application.consume import Consume, Pace
-from application.ports.event_log import Listener
+from application.ports.event_log import Listener, TopicPartition
 from application.stages.aggregate import BAR_REVISIONS, SEALS, AggregateBars, Patience, bar_table
 from domain.batch import Batch
 from domain.gold.interval import BarIntervals
@@ -90,6 +90,9 @@ class ScriptedLog:
         self.inner.publish(topic, facts)
         self.heard.append((topic, facts))
         self.script.strike("publish done")
+
+    def end_offsets(self, names: Sequence[str]) -> Mapping[TopicPartition, int]:
+        return self.inner.end_offsets(names)
 
     def subscribe(self, group: str, names: Sequence[str], listener: Listener) -> Any:
         consumer = self.inner.subscribe(group, names, listener)

@@ -25,15 +25,28 @@ from application.ports.meter import Meter
 from application.ports.policies import Policies
 from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
+from application.stage import Share
 from domain.batch import INSTANT, micros
 from domain.gold.bar import Cause, fold, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods, period_code
 from domain.gold.lateness import Adaptation
-from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, settle
+from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, period_keys, settle
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Mark, SealBook
-from domain.gold.window import Limits, Taken, Waits, Windows, arrived, contested, digests, in_order, parts_of_ticks
-from domain.reprocessing import WAITING, RecomputeRequests, Waiting, base_windows, requests_for
+from domain.gold.window import (
+    Limits,
+    Taken,
+    Waits,
+    Windows,
+    arrived,
+    contested,
+    digests,
+    in_order,
+    parts_of_ticks,
+    window_codes,
+    window_ends_us,
+)
+from domain.reprocessing import WAITING, RecomputeRequests, Served, Waiting, base_windows, requests_for
 from domain.silver.duplicates import Winners
 from domain.silver.feed import FeedPolicies
 from domain.silver.quality import eligible
@@ -93,6 +106,10 @@ class AggregateBars:
     _windows: Windows = attrs.field(init=False)
     _waiting: Waiting = attrs.field(init=False, factory=Waiting)
     _winners: Winners = attrs.field(init=False)
+    _doubted: Winners = attrs.field(init=False)
+    """Windows that are doubtful since they were closed, or were computed before they were."""
+    _inherited: dict[int, int] = attrs.field(init=False, factory=dict)
+    """The end of each partition of ticks as it was assigned."""
     _announced: Winners = attrs.field(init=False)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     _periods: Periods = attrs.field(init=False, factory=Periods)
@@ -113,15 +130,16 @@ class AggregateBars:
         """The partitions of ticks that were read from since they were assigned."""
         return frozenset(_tick_partitions(self._positions))
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
         """Take over partitions: their seals are read after their committed offsets are known; memory starts empty."""
         patience = self.patience
         waits = Waits(self.policies.feeds(), patience.lateness_s, patience.idle_s, patience.adaptation)
         self._forget()
-        self._positions.update({where: offset for where, offset in committed.items() if offset is not None})
-        sealed = self.seals.of_partitions(_tick_partitions(committed)).frame
+        self._positions.update({where: share.floor for where, share in shares.items() if share.floor is not None})
+        self._inherited.update({where.partition: shares[where].end for where in _of_ticks(shares)})
+        sealed = self.seals.of_partitions(_tick_partitions(shares)).frame
         book = self._windows.seals.raised(sealed["series"], micros(sealed["sealed_until"]))
-        self._windows = attrs.evolve(self._windows.without(_tick_partitions(committed)), seals=book, waits=waits)
+        self._windows = attrs.evolve(self._windows.without(_tick_partitions(shares)), seals=book, waits=waits)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Let partitions go with their open windows; their next owner reads them again from the floor."""
@@ -143,6 +161,7 @@ class AggregateBars:
 
     def _forget(self) -> None:
         self._winners = Winners(self.patience.remembered)
+        self._doubted = Winners(self.patience.remembered)
         self._announced = Winners(self.patience.remembered)
 
     def _decide(self, polled: Polled, now_s: float, *, tell: bool) -> Outcome:
@@ -155,15 +174,16 @@ class AggregateBars:
             taken = self._observing(taken, arrivals, late)
         open_ticks = taken.windows.touched() if tell else taken.windows.ticks.clear()
         waiting = self._waiting.joined_by(self._asked(polled))
-        served, waiting = waiting.served(self.patience.recomputed_at_once, taken.closed["window"])
-        base = self._base_bars(taken, open_ticks, _closed_among(served, taken.windows))
+        most = self.patience.recomputed_at_once
+        served = waiting.served(most, taken.closed["window"], taken.windows.ticks["window"])
+        base = self._base_bars(taken, open_ticks, served.windows)
         windows = taken.windows.told() if tell else taken.windows
-        turn = _Turn(taken, late, windows, waiting, positions, now_s if tell else self._told_at_s)
-        touched = {self.intervals.base.name: base.touched()}
+        turn = _Turn(taken, late, base, windows, served, positions, now_s if tell else self._told_at_s)
+        touched = {self.intervals.base.name: base.bars.touched()}
         outcome = self._stored(
-            self.intervals.base, base, lambda: self._coarser(turn, base, touched, self.intervals.coarser)
+            self.intervals.base, base.bars, lambda: self._coarser(turn, touched, self.intervals.coarser)
         )
-        return attrs.evolve(outcome, more=len(waiting) > 0)
+        return attrs.evolve(outcome, more=served.due > 0)
 
     def _arrivals(self, polled: Polled) -> pl.DataFrame:
         batches = [records for records in polled.records if records.topic == topics.ENRICHED]
@@ -183,14 +203,36 @@ class AggregateBars:
             pl.coalesce("version", known["version"]).alias("version"),
             pl.coalesce("content", known["content"]).alias("content"),
         )
-        again = (late["version"] == known["version"]) | (
-            (late["version"] > known["version"]) & (late["content"] == known["content"])
-        )
-        repeat = again.fill_null(value=False)
+        same = late["content"] == known["content"]
+        newer = (late["version"] > known["version"]) & same & ~self._is_doubtful(late["window"], taken.closed)
+        repeat = ((late["version"] == known["version"]) | newer).fill_null(value=False)
         asking = late.filter(~repeat)
-        corrects = known["version"].is_not_null().filter(~repeat)
+        corrects = (~same).fill_null(value=False).filter(~repeat)
         requests = requests_for(asking, corrects, self.intervals.base)
         return _Late(late.filter(repeat), asking, requests)
+
+    def _is_doubtful(self, windows: pl.Series, closed: pl.DataFrame) -> pl.Series:
+        """
+        Whether an owner that stood still may put a bar above the one this process closed these windows with.
+
+        It would count versions that were not read here yet: repeats, of which the first therefore asks for the window
+        to be computed from stored ticks, which knows them all.
+
+        Args:
+            windows: Period codes.
+            closed: The ticks of the windows that are closed in this turn.
+        """
+        doubted = self._doubted.lookup(self._keys(windows))["version"].is_not_null()
+        inherited = self._inherited_among(closed)
+        return doubted | windows.is_in(inherited.implode()) if len(inherited) else doubted
+
+    def _inherited_among(self, ticks: pl.DataFrame) -> pl.Series:
+        """Windows of which another owner may have read ticks before their partition was assigned here."""
+        end = ticks["partition"].replace_strict(self._inherited, default=0, return_dtype=pl.Int64)
+        return ticks["window"].filter(ticks["offset"] < end).unique()
+
+    def _keys(self, windows: pl.Series) -> pl.Series:
+        return period_keys(windows, self.intervals.base)
 
     def _observing(self, taken: Taken, arrivals: pl.DataFrame, late: "_Late") -> Taken:
         """Count how late a sample of the arrivals came. What was stated again is left out: it came in time before."""
@@ -217,20 +259,23 @@ class AggregateBars:
         ]
         return base_windows(pl.concat(placed), self.intervals.base)
 
-    def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> SettledBars:
+    def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> "_Base":
+        nothing_read = taken.closed.clear()
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
-            return SettledBars.none()
+            return _Base(SettledBars.none(), nothing_read)
         computed = self._fold_ticks(live, taken.windows.seals, Cause.LIVE)
         bars = self._settled(self.intervals.base, computed)
         overtaken = (bars.change == Change.OVERTAKEN) & computed["closed"]
         if not requested.height and not overtaken.any():
-            return bars
+            return _Base(bars, nothing_read)
         windows = pl.concat([requested[WINDOW], _windows_of(bars.rows.frame.filter(overtaken))])
         windows = windows.unique(["series", "start"], keep="first")
-        return bars.replaced_by(self._recomputed(windows, taken.windows.seals))
+        again, read = self._recomputed(windows, taken.windows.seals)
+        return _Base(bars.replaced_by(again), read)
 
-    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> SettledBars:
+    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> tuple[SettledBars, pl.DataFrame]:
+        """Bars of these windows from stored ticks, and those of the ticks whose windows are closed."""
         ticks = self.ticks.within(windows.select("series", "start", "end")).frame
         ticks = ticks.filter(eligible(ticks["quality_flags"]))
         ticks = ticks.with_columns(*digests(ticks))
@@ -239,7 +284,13 @@ class AggregateBars:
             causes, on=["series", "interval_start"], how="left", maintain_order="left"
         )
         self.meter.count("recompute_trigger_count", windows.height)
-        return attrs.evolve(self._settled(self.intervals.base, computed), read=ticks)
+        return self._settled(self.intervals.base, computed), self._sealed_of(ticks, seals)
+
+    def _sealed_of(self, ticks: pl.DataFrame, seals: SealBook) -> pl.DataFrame:
+        """Those whose windows are closed, with their `window`; what is known of others is known by their open windows."""
+        window = window_codes(ticks["series"], ticks["ts"], self.intervals.base)
+        sealed = window_ends_us(window, self.intervals.base) <= seals.until(ticks["series"])
+        return ticks.hstack([window]).filter(sealed)
 
     def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: Cause | None) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))
@@ -264,12 +315,11 @@ class AggregateBars:
     def _coarser(
         self,
         turn: "_Turn",
-        base: SettledBars,
         touched: Mapping[str, pl.DataFrame],
         levels: Sequence[tuple[Interval, Interval]],
     ) -> Outcome:
         """Fold the coarser bars above what was just stored, level by level, then raise seals, announce and commit."""
-        if not levels or not len(base.rows):
+        if not levels or not len(turn.base.bars.rows):
             return self._last(turn)
         (interval, finer), *rest = levels
         parents = self._parents(interval, touched[finer.name], turn.taken)
@@ -282,7 +332,7 @@ class AggregateBars:
             maintain_order="left",
         )
         above = {**touched, interval.name: parents.select("series", "cause", interval_start="start")}
-        return self._stored(interval, self._settled(interval, computed), lambda: self._coarser(turn, base, above, rest))
+        return self._stored(interval, self._settled(interval, computed), lambda: self._coarser(turn, above, rest))
 
     def _parents(self, interval: Interval, children: pl.DataFrame, taken: Taken) -> pl.DataFrame:
         """The coarser periods above these base bars, and those that a rising seal makes final: `series`, `start`, `end`, `cause`."""
@@ -316,37 +366,48 @@ class AggregateBars:
             store=(Store(SEALS, seals),) if len(seals) else (),
             announce=(Announce(topics.RECOMPUTE, requests),) if len(requests) else (),
             commit=self._floors(turn),
-            owed=int(turn.windows.ticks["fresh"].sum()) + len(turn.waiting),
+            owed=int(turn.windows.ticks["fresh"].sum()) + turn.served.due,
             kept=lambda: self._take_over(turn),
         )
 
     def _floors(self, turn: "_Turn") -> dict[TopicPartition, int]:
         floors = {
             topics.ENRICHED: turn.windows.floors(_of_topic(turn.positions, topics.ENRICHED)),
-            topics.RECOMPUTE: turn.waiting.floors(_of_topic(turn.positions, topics.RECOMPUTE)),
+            topics.RECOMPUTE: turn.served.rest.floors(_of_topic(turn.positions, topics.RECOMPUTE)),
         }
         return {where: floors[where.topic][where.partition] for where in turn.positions}
 
     def _remember(self, bars: SettledBars, interval: Interval) -> None:
-        """What was announced now need not be told again; what was read for a recompute is known by its winners."""
+        """What was announced now need not be told again."""
         self._turn += 1
         told = bars.told()
         turn = pl.Series([self._turn], dtype=pl.UInt64).new_from_index(0, len(told))
         self._announced.remember(bar_keys(told, interval), turn, bar_contents(told))
-        if bars.read is not None:
-            self._recognise(bars.read)
 
     def _take_over(self, turn: "_Turn") -> None:
         """Let the next memory count, now that everything is stored."""
-        self._windows, self._waiting = turn.windows, turn.waiting
+        self._windows, self._waiting = turn.windows, turn.served.rest
         self._positions, self._told_at_s = turn.positions, turn.told_at_s
         if len(turn.taken.sealed):
             highest_us = micros(turn.taken.sealed.frame["sealed_until"]).max()
             self.meter.gauge("bar_sealed_until_seconds", cast("int", highest_us) / SECOND_US)
         repeats = turn.late.repeats
+        self._recognise(turn.base.read)
         self._recognise(turn.taken.closed)
         self._winners.remember(repeats["key"], repeats["version"], repeats["content"])
         self._winners.forget(turn.late.asking["key"])
+        self._doubt(turn)
+
+    def _doubt(self, turn: "_Turn") -> None:
+        """Doubt windows that others may have read of as well, and those computed too early, until they are computed from stored ticks."""
+        asked = period_code(turn.served.windows["series"], turn.served.windows["start"])
+        early = asked.filter(
+            window_ends_us(asked, self.intervals.base) > turn.windows.seals.until(turn.served.windows["series"])
+        )
+        doubted = self._keys(pl.concat([self._inherited_among(turn.taken.closed), early]).unique())
+        once = pl.Series([1], dtype=pl.UInt64).new_from_index(0, len(doubted))
+        self._doubted.remember(doubted, once, once)
+        self._doubted.forget(self._keys(turn.base.read["window"].unique()))
 
     def _recognise(self, ticks: pl.DataFrame) -> None:
         """From now on repeats of these ticks, which are in their bars, are skipped; not of those whose version matters."""
@@ -367,13 +428,22 @@ class _Late:
 
 
 @attrs.frozen
+class _Base:
+    """Base bars, and the ticks of closed windows that were read back for some of them."""
+
+    bars: SettledBars
+    read: pl.DataFrame
+
+
+@attrs.frozen
 class _Turn:
     """What a run decided, to count once it is stored."""
 
     taken: Taken
     late: _Late
+    base: _Base
     windows: Windows
-    waiting: Waiting
+    served: Served
     positions: dict[TopicPartition, int]
     told_at_s: float
 
@@ -389,19 +459,15 @@ NO_WINDOWS = pl.DataFrame(schema=WAITING)
 
 
 def _tick_partitions(partitions: Iterable[TopicPartition]) -> list[int]:
-    return [where.partition for where in partitions if where.topic == topics.ENRICHED]
+    return [where.partition for where in _of_ticks(partitions)]
+
+
+def _of_ticks(partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
+    return [where for where in partitions if where.topic == topics.ENRICHED]
 
 
 def _windows_of(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.select("series", start="interval_start", end="interval_end", cause=pl.lit(Cause.LATE.value))
-
-
-def _closed_among(windows: pl.DataFrame, open_windows: Windows) -> pl.DataFrame:
-    """Those of these windows that are not open any more; the open ones will be told of anyway."""
-    if not windows.height:
-        return windows
-    still_open = open_windows.ticks["window"].unique().implode()
-    return windows.filter(~period_code(windows["series"], windows["start"]).is_in(still_open))
 
 
 def _of_topic(positions: Mapping[TopicPartition, int], topic: str) -> dict[int, int]:

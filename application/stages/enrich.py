@@ -25,6 +25,7 @@ from application.ports.instrument_catalog import InstrumentCatalog
 from application.ports.meter import Meter
 from application.ports.price_limits import PriceLimitPolicies
 from application.reenrichment import Reenrichment
+from application.stage import Share
 from domain.gold.taxonomy import EnrichedTicks, InstrumentKey, Steps, enriched, steps_of
 from domain.silver.quality import Flag
 from domain.silver.tick import TickBatch
@@ -73,9 +74,9 @@ class EnrichTicks:
     _resume_s: float = attrs.field(default=-math.inf, init=False)
     """When one that had to pause goes on."""
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
         """Take over partitions; reference data belongs to none of them, and stored ticks to the first."""
-        if any(where.partition == 0 for where in committed):
+        if any(where.partition == 0 for where in shares):
             self._is_sweeper = True
             self._begin_sweeps()
 

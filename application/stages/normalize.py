@@ -20,6 +20,7 @@ from application.ports.ledger_table import LedgerTable
 from application.ports.meter import Meter
 from application.ports.policies import Policies
 from application.ports.raw_decoder import RawDecoder
+from application.stage import Share
 from domain.bronze.dead_letter import MessageOutcomes
 from domain.bronze.ledger import (
     FIGURES,
@@ -135,7 +136,7 @@ class NormalizeTicks:
     def _nothing_announced(self) -> Winners:
         return Winners(self.remembered)
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:  # noqa: ARG002 Stage names it
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:  # noqa: ARG002 Stage names it
         """Forget what was announced: what comes now is announced again, at most once a key."""
         self._forget()
 

@@ -17,6 +17,7 @@ from application.ports.clock import Clock
 from application.ports.event_log import Polled, TopicPartition
 from application.ports.latest_table import LatestTable
 from application.ports.meter import Meter
+from application.stage import Share
 from domain.gold.taxonomy import EnrichedTicks
 from domain.served.latest_price import LatestPrices, Standing, content_digest, latest_of
 
@@ -44,7 +45,7 @@ class ProjectLatest:
     consumes: Sequence[str] = (topics.ENRICHED,)
     _announced: pl.Series = attrs.field(factory=_nothing_announced, init=False)
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:  # noqa: ARG002 - any assignment counts
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:  # noqa: ARG002 - any assignment counts
         """Take over partitions; what was announced before may have been overtaken by another owner since."""
         self._announced = _nothing_announced()
 

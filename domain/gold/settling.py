@@ -35,8 +35,6 @@ class SettledBars:
     change: pl.Series
     fresh: pl.Series
     """Whether its content differs from the stored one's, or nothing was stored."""
-    read: pl.DataFrame | None = None
-    """The ticks that were read back for them."""
 
     @classmethod
     def none(cls) -> "SettledBars":
@@ -50,7 +48,7 @@ class SettledBars:
         )
         rows = BarBatch.concat([BarBatch(self.rows.frame.filter(kept)), others.rows])
         change = pl.concat([self.change.filter(kept), others.change])
-        return SettledBars(rows, change, pl.concat([self.fresh.filter(kept), others.fresh]), others.read)
+        return SettledBars(rows, change, pl.concat([self.fresh.filter(kept), others.fresh]))
 
     def revisions(self) -> BarRevisions:
         """What of them is worth remembering: news of content, not of state alone."""
@@ -161,12 +159,26 @@ _HALF = pl.Series([1 << 32], dtype=pl.UInt64)
 
 def bar_keys(bars: BarBatch, interval: Interval) -> pl.Series:
     """A well-mixed UInt64 a bar, stable within the process."""
-    code = period_code(bars.frame["series"], bars.frame["interval_start"]).cast(pl.UInt64)
-    product = code * _SPREAD ^ pl.Series([interval.minutes], dtype=pl.UInt64) * _OTHER_SPREAD
+    return period_keys(period_code(bars.frame["series"], bars.frame["interval_start"]), interval)
+
+
+def period_keys(period: pl.Series, interval: Interval) -> pl.Series:
+    """A well-mixed UInt64 a period code, stable within the process."""
+    product = period.cast(pl.UInt64) * _SPREAD ^ pl.Series([interval.minutes], dtype=pl.UInt64) * _OTHER_SPREAD
     return (product ^ product // _HALF) * _SPREAD
 
 
 def bar_contents(bars: BarBatch) -> pl.Series:
-    """A UInt64 of each bar's content and state."""
-    final, revised = ((bars.frame["state"] == state).cast(pl.UInt64) for state in (State.FINAL, State.REVISED))
-    return bars.frame["lineage_digest"] * _SPREAD ^ (final + revised * _TWO)
+    """
+    A UInt64 of each bar's content and state.
+
+    Of two bars made of the same ticks, versions may decide which opens and which closes: the digest of ticks does not say.
+    """
+    rows = bars.frame
+    final, revised = ((rows["state"] == state).cast(pl.UInt64) for state in (State.FINAL, State.REVISED))
+    first, last = (rows[name].to_physical().cast(pl.Int64).reinterpret(signed=False) for name in ENDS)
+    ends = (first * _SPREAD ^ last) * _OTHER_SPREAD
+    return (rows["lineage_digest"] ^ ends) * _SPREAD ^ (final + revised * _TWO)
+
+
+ENDS = ("open_price", "close_price")

@@ -278,7 +278,7 @@ class Windows:
 
     def end_us(self, window: pl.Series) -> pl.Series:
         """The first instant after each window, µs."""
-        return (window % MINUTES + self.base.minutes) * MINUTE_US
+        return window_ends_us(window, self.base)
 
     def _heard(self, arrivals: pl.DataFrame, now_s: float) -> dict[int, Mark]:
         first = arrivals[["feed", "source_id", "market", "data_type", "market_run"]][arrivals["feed"].arg_unique()]
@@ -359,8 +359,7 @@ def arrived(ticks: pl.DataFrame, partition: pl.Series, offset: pl.Series, base: 
     Returns:
         SCHEMA and the feed's scope (data_type, market_run), without ticks beyond their feed's horizon.
     """
-    us = micros(ticks["ts"])
-    window = period_code(ticks["series"], us - us % (base.minutes * MINUTE_US)).alias("window")
+    window = window_codes(ticks["series"], ticks["ts"], base)
     feed = feed_code(partition, ticks["tenant_id"], ticks["source_id"])
     fresh = FRESH.new_from_index(0, ticks.height)
     here = [partition.alias("partition"), offset.alias("offset"), *digests(ticks), feed, window, fresh]
@@ -377,6 +376,17 @@ def _least_offsets(ticks: pl.DataFrame) -> Mapping[int, int]:
     if partition.min() == partition.max():
         return {partition[0]: cast("int", offset.min())}
     return dict(ticks[["partition", "offset"]].group_by("partition").agg(pl.col("offset").min()).iter_rows())
+
+
+def window_codes(series: pl.Series, ts: pl.Series, base: Interval) -> pl.Series:
+    """The base window of each tick: the period code of its start, `window`."""
+    us = micros(ts)
+    return period_code(series, us - us % (base.minutes * MINUTE_US)).alias("window")
+
+
+def window_ends_us(window: pl.Series, base: Interval) -> pl.Series:
+    """The first instant after each base window, µs."""
+    return (window % MINUTES + base.minutes) * MINUTE_US
 
 
 def digests(ticks: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 import polars as pl
+import pytest
 
 import domain.gold.window
 from adapters.memory.price_cache import MemoryPriceCache
@@ -21,12 +22,14 @@ from application.consume import Consume
 from application.outcome import Announce, Outcome, Store
 from application.ports.errors import Retryable
 from application.ports.event_log import Polled, TopicPartition
+from application.stage import Share
 from application.stages.aggregate import AggregateBars
 from application.stages.normalize import NormalizeTicks
 from application.stages.project import ProjectLatest
 from domain.gold.bar import BarBatch
 from domain.gold.settling import Change, SettledBars
 from domain.gold.watermark import SealBook
+from domain.gold.window import Windows
 from domain.served.latest_price import LatestPrices
 from tests.simulation.building import Product
 from tests.simulation.swarm import FAULTS, STATEMENTS, Swarm
@@ -86,8 +89,8 @@ class CommitsPosition(AggregateBars):
 class ForgetsSeals(AggregateBars):
     """Judges lateness by watermarks alone, which die with their process: seals are not loaded."""
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
-        super().assigned(committed)
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
+        super().assigned(shares)
         self._windows = attrs.evolve(self._windows, seals=SealBook())
 
 
@@ -104,6 +107,38 @@ class DropsLateTicks(AggregateBars):
 
     def _judge(self, taken: Any) -> Any:
         return super()._judge(attrs.evolve(taken, late=taken.late.clear()))
+
+
+class TrustsRepeats(AggregateBars):
+    """Skips every repeat of a tick it knows from a close, whoever else may have read of its window."""
+
+    def _is_doubtful(self, windows: pl.Series, closed: pl.DataFrame) -> pl.Series:
+        return pl.repeat(False, len(windows), eager=True)
+
+
+class SkipsMarkedRepeats(AggregateBars):
+    """Skips late ticks that some normalizer took for repeats."""
+
+    def _judge(self, taken: Any) -> Any:
+        late = taken.late
+        marked = [statement in MARKED for statement in late[["key", "version"]].iter_rows()]
+        return super()._judge(attrs.evolve(taken, late=late.filter(~pl.Series(marked, dtype=pl.Boolean))))
+
+
+@contextmanager
+def earlier_left_open() -> Iterator[None]:
+    """A close leaves the earlier windows of its instrument open, below its seal."""
+    ours = Windows._sealing
+
+    def sealing(windows: Windows, ticks: pl.DataFrame, due: pl.Series, *others: Any) -> Any:
+        taken = ours(windows, ticks, due, *others)
+        left = taken.closed["key"].is_in(ticks["key"].filter(~due).implode())
+        still = attrs.evolve(taken.windows, ticks=pl.concat([taken.windows.ticks, taken.closed.filter(left)]))
+        return attrs.evolve(taken, windows=still, closed=taken.closed.filter(~left))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Windows, "_sealing", sealing)
+        yield
 
 
 class CountsFutureTicks(AggregateBars):
@@ -156,7 +191,7 @@ def first_comes_first() -> Iterator[None]:
 class LeavesProvisional(AggregateBars):
     """A recompute keeps the state it finds."""
 
-    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> SettledBars:
+    def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> tuple[SettledBars, pl.DataFrame]:
         return super()._recomputed(windows, SealBook())
 
 
@@ -299,6 +334,27 @@ class DropsRepeats(NormalizeTicks):
         return attrs.evolve(statements, announced=statements.announced | again)
 
 
+MARKED: set[tuple[int, int]] = set()
+"""Key and version of what a normalizer took for a repeat."""
+
+
+@contextmanager
+def unmarked() -> Iterator[None]:
+    """Each world begins without marks."""
+    MARKED.clear()
+    yield
+
+
+class MarksRepeats(NormalizeTicks):
+    """Marks what says the same as the newest statement it knows, though other partitions may have brought others."""
+
+    def _compare(self, ticks: Any, tick_events: pl.Series) -> Any:
+        statements = super()._compare(ticks, tick_events)
+        versions = statements.ticks.frame["version"]
+        MARKED.update(pl.DataFrame([statements.keys, versions]).filter(statements.told["repeat"]).iter_rows())
+        return statements
+
+
 class LastWriterWins(MemoryPriceCache):
     """Sets prices without comparing."""
 
@@ -363,6 +419,46 @@ MUTANTS = (
         leaning=leaning(said=LATE, **SHORT),
     ),
     Mutant(
+        name="leaves earlier windows open below a seal",
+        product=Product(patched=earlier_left_open),
+        leaning=leaning(),
+        seeds=(14, *FEW),
+    ),
+    Mutant(
+        name="trusts repeats of what another owner may have read",
+        product=Product(aggregate=TrustsRepeats),
+        # Who stands still has read repeats, and is more patient than who closes the window meanwhile.
+        leaning=leaning(
+            faults={"pause before": 0.06},
+            most_faults=1,
+            said={"repeat": 3.0},
+            instances=ONE | {"aggregation": 2},
+            struck=("aggregation",),
+            partitions=1,
+            raw_partitions=1,
+            series=1,
+            recall=12,
+            messages=36,
+            bunch=12,
+            batch=4,
+            gap_s=10.0,
+            minutes=0.8,
+            intervals=("5m",),
+            lateness_s=(0.0, 1200.0),
+            idle_s=(60.0,),
+            disorder=0.0,
+            upgrade=False,
+            open_ticks=1000,
+            replay=1000,
+            backfills=0,
+            recomputed_at_once=1000,
+            provisional_every_s=1.0,
+            remembered=1000,
+            interleaving=0.1,
+        ),
+        seeds=(105,),
+    ),
+    Mutant(
         name="counts ticks from beyond the horizon",
         product=Product(aggregate=CountsFutureTicks),
         leaning=leaning(said={"future": 0.8}),
@@ -396,6 +492,11 @@ MUTANTS = (
     Mutant(
         name="drops repeats in normalizers",
         product=Product(normalize=DropsRepeats),
+        leaning=leaning(said={"correction": 0.8, "back": 0.8}, raw_partitions=3, instances=TWO, **SHORT),
+    ),
+    Mutant(
+        name="skips late ticks that normalizers took for repeats",
+        product=Product(normalize=MarksRepeats, aggregate=SkipsMarkedRepeats, patched=unmarked),
         leaning=leaning(said={"correction": 0.8, "back": 0.8}, raw_partitions=3, instances=TWO, **SHORT),
     ),
     Mutant(

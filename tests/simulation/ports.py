@@ -171,6 +171,11 @@ class Log:
             LogUnavailable,
         )
 
+    def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Where the topics end."""
+        found = self.asks("log.end_offsets", "read", partial(self.inner.end_offsets, topics), None, LogUnavailable)
+        return dict(found)
+
     def subscribe(self, group: str, topics: Sequence[str], listener: Listener) -> Member:
         """Join a group."""
         return self.joins(self.inner.subscribe(group, topics, listener))

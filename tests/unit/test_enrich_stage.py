@@ -10,6 +10,7 @@ from application.outcome import Outcome
 from application.ports.errors import StoreUnavailable
 from application.ports.event_log import Polled, TopicPartition
 from application.reenrichment import Reenrichment
+from application.stage import Share
 from application.stages.enrich import EnrichTicks
 from domain.gold.limits import PriceLimits
 from domain.gold.taxonomy import UNKNOWN, Classification, History, InstrumentKey, Steps, enriched, steps_of
@@ -127,7 +128,7 @@ def test_an_instrument_is_looked_up_once(stage: EnrichTicks, catalog: AskedCatal
 def test_what_is_remembered_does_not_belong_to_partitions(stage: EnrichTicks, catalog: AskedCatalog) -> None:
     stage.run(polled(topics.NORMALIZED, ticks(tick())))
     stage.revoked([TopicPartition(topics.NORMALIZED, 0)])
-    stage.assigned({TopicPartition(topics.NORMALIZED, 0): None})
+    stage.assigned({TopicPartition(topics.NORMALIZED, 0): Share()})
     stage.run(polled(topics.NORMALIZED, ticks(tick())))
     assert len(catalog.asked) == 1
 
@@ -212,7 +213,7 @@ class Enriching:
 
 @pytest.fixture
 def enriching(stage: EnrichTicks, table: WatchedTable) -> Enriching:
-    stage.assigned({PARTITION: None})
+    stage.assigned({PARTITION: Share()})
     return Enriching(stage, table, Performed({"enriched_ticks": table}))
 
 
@@ -293,11 +294,11 @@ def test_of_several_processes_the_one_with_the_first_partition_does_it(
 ) -> None:
     other = Enriching(stage, table, Performed({"enriched_ticks": table}))
     catalog.loads = 3
-    stage.assigned({TopicPartition(topics.NORMALIZED, 1): None})
+    stage.assigned({TopicPartition(topics.NORMALIZED, 1): Share()})
     stage.revoked([TopicPartition(topics.NORMALIZED, 1)])
     other.turns()
     assert table.gone_through == 0
-    stage.assigned({PARTITION: None})
+    stage.assigned({PARTITION: Share()})
     other.turns()
     assert table.gone_through == 1
 

@@ -5,6 +5,7 @@ from adapters.memory.tables import MemoryLatestTable
 from application import topics
 from application.outcome import Outcome
 from application.ports.event_log import Polled, TopicPartition
+from application.stage import Share
 from application.stages.project import ProjectLatest
 from domain.gold.taxonomy import EnrichedTicks
 from domain.silver.quality import Flag
@@ -109,7 +110,7 @@ def test_a_crash_between_store_and_announcement_is_made_good(
 def test_after_an_assignment_a_repeat_is_announced_at_most_once(stage: ProjectLatest, performed: Performed) -> None:
     performed.perform(stage.run(arriving(tick(version=1))))
     stage.revoked([WHERE])
-    stage.assigned({WHERE: 1})
+    stage.assigned({WHERE: Share(1)})
     for version in (2, 3):
         performed.perform(stage.run(arriving(tick(version=version))))
     assert len(performed.facts()) == 2

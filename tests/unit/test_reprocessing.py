@@ -12,7 +12,7 @@ from domain.silver.tick import Tick, TickBatch
 from tests.builders import at, tick
 
 BASE = Interval.parse("5m")
-NONE_CLOSING = pl.Series([], dtype=pl.Int64)
+NONE = pl.Series([], dtype=pl.Int64)
 
 
 def late(*facts: Tick) -> pl.DataFrame:
@@ -87,16 +87,19 @@ def test_windows_wait_once_and_are_served_in_the_order_they_came() -> None:
     first = Waiting().joined_by(waiting(("A", "10:00", 3))).joined_by(waiting(("B", "10:00", 4)))
     queue = first.joined_by(waiting(("A", "10:00", 9), ("A", "10:05", 10)))
     assert len(queue) == 3
-    served, rest = queue.served(2, NONE_CLOSING)
-    assert served["offset"].to_list() == [3, 4]
-    assert rest.windows["offset"].to_list() == [10]
+    served = queue.served(2, NONE, NONE)
+    assert served.windows["offset"].to_list() == [3, 4]
+    assert (served.rest.windows["offset"].to_list(), served.due) == ([10], 1)
 
 
-def test_windows_that_are_only_being_closed_go_on_waiting() -> None:
+def test_windows_that_are_not_sealed_go_on_waiting_and_are_not_due() -> None:
     queue = Waiting().joined_by(waiting(("A", "10:00", 3), ("A", "10:05", 4), ("A", "10:10", 5)))
     first = queue.windows[:1]
-    served, rest = queue.served(1, period_code(first["series"], first["start"]))
-    assert (served["offset"].to_list(), rest.windows["offset"].to_list()) == ([4], [3, 5])
+    code = period_code(first["series"], first["start"])
+    for closing, still_open, due in ((code, NONE, 2), (NONE, code, 1)):
+        served = queue.served(1, closing, still_open)
+        assert (served.windows["offset"].to_list(), served.rest.windows["offset"].to_list()) == ([4], [3, 5])
+        assert served.due == due
 
 
 def test_what_is_asked_for_together_waits_instrument_by_instrument() -> None:

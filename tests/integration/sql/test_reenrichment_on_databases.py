@@ -15,6 +15,7 @@ from application import topics
 from application.commands.load_reference import LoadReference
 from application.ports.event_log import TopicPartition
 from application.reenrichment import Reenrichment
+from application.stage import Share
 from application.stages.enrich import EnrichTicks
 from domain.silver.tick import Tick
 from tests.builders import tick, ticks
@@ -35,7 +36,7 @@ class Enriching:
         catalog, limits = SqlInstrumentCatalog(database), SqlPriceLimits(database)
         again = Reenrichment(catalog, limits, self.table)
         self.stage = EnrichTicks(catalog=catalog, policies=limits, again=again, clock=self.clock, meter=Tally())
-        self.stage.assigned({TopicPartition(topics.NORMALIZED, 0): None})
+        self.stage.assigned({TopicPartition(topics.NORMALIZED, 0): Share()})
         self.performed = Performed({"enriched_ticks": self.table})
 
     def load(self, *, prune: bool = False, **files: str) -> None:

@@ -14,6 +14,7 @@ from application.consume import Consume, Pace, Stopped
 from application.outcome import Announce, Outcome, Store
 from application.ports.errors import Fatal, NewerLogic, OffsetLost, RowsRefused, StoreUnavailable
 from application.ports.event_log import Polled, TopicPartition, Unreadable
+from application.stage import Share
 from application.troubles import Vigilance
 from domain.batch import Batch
 from domain.bronze.dead_letter import DeadLetters
@@ -39,8 +40,8 @@ class Saying:
     consumes: Sequence[str] = (topics.RAW_TICKS,)
     told: list[Any] = attrs.field(factory=list)
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
-        self.told.append(("assigned", dict(committed)))
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
+        self.told.append(("assigned", dict(shares)))
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self.told.append(("revoked", list(partitions)))
@@ -402,7 +403,7 @@ def test_a_mark_that_fails_at_the_start_is_tried_again() -> None:
 def test_an_assignment_that_fails_is_told_again() -> None:
     bench = Bench(failing=failing_times("highest", 2, StoreUnavailable("not now"))).begun()
     bench.loop.step()
-    assert bench.stage.told == [("assigned", {WHERE: None}), ("run", 0)]
+    assert bench.stage.told == [("assigned", {WHERE: Share()}), ("run", 0)]
 
 
 def test_the_stage_is_told_of_the_offsets_that_were_committed() -> None:
@@ -412,7 +413,7 @@ def test_the_stage_is_told_of_the_offsets_that_were_committed() -> None:
     bench.loop.close()
     bench.loop.start()
     bench.loop.step()
-    assert [said for said in bench.stage.told if said[0] == "assigned"][1:] == [("assigned", {WHERE: 1})]
+    assert [said for said in bench.stage.told if said[0] == "assigned"][1:] == [("assigned", {WHERE: Share(1, end=1)})]
 
 
 def test_at_the_end_of_an_input_the_stage_decides_once_more() -> None:

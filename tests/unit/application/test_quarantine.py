@@ -18,6 +18,7 @@ from application.outcome import Outcome, Store
 from application.ports.errors import Fatal, LogUnavailable, NewerLogic, StoreUnavailable
 from application.ports.event_log import Doubt, Listener, Polled, Progress, Records, TopicPartition, Unreadable
 from application.quarantine import Caution
+from application.stage import Share
 from domain.bronze.dead_letter import DeadLetter
 from domain.bronze.raw_event import RawEvents, Refusal, Refusals
 from domain.errors import Reason
@@ -48,8 +49,8 @@ class Fragile:
     consumes: Sequence[str] = (RAW, TYPED)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
 
-    def assigned(self, committed: Mapping[TopicPartition, int | None]) -> None:
-        self._positions = {where: offset or 0 for where, offset in committed.items()}
+    def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
+        self._positions = {where: share.floor or 0 for where, share in shares.items()}
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         pass

@@ -1,5 +1,6 @@
 """What bars become of ticks, through the loop, on tables and a log in memory."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from application import topics
 from application.ports.errors import NewerLogic
 from application.ports.event_log import TopicPartition
+from application.stage import Share
 from application.stages.aggregate import AggregateBars
 from domain.batch import INSTANT
 from domain.gold.bar import LOGIC_EPOCH
@@ -486,13 +488,29 @@ def test_requests_of_a_revoked_partition_are_left_to_its_next_owner() -> None:
     assert [state for _, state, _ in states(aggregation)[:2]] == ["revised", "final"]
 
 
-def test_a_request_for_a_window_that_is_still_open_or_has_no_ticks_changes_nothing(aggregation: Aggregation) -> None:
+def test_a_request_for_a_window_that_has_no_ticks_changes_nothing(aggregation: Aggregation) -> None:
+    aggregation.take(FIRST)
+    before = aggregation.final()
+    aggregation.ask(request("03:00"))
+    aggregation.drain()
+    assert aggregation.final().equals(before)
+    assert set(aggregation.committed(topics.RECOMPUTE).values()) == {1}
+
+
+def test_a_request_for_a_window_that_is_still_open_waits_for_its_close_and_holds_up_nobody(
+    aggregation: Aggregation,
+) -> None:
     aggregation.take(FIRST)
     before = aggregation.final()
     aggregation.ask(request("10:00"))
     aggregation.ask(request("03:00"))
     aggregation.drain()
     assert aggregation.final().equals(before)
+    assert set(aggregation.committed(topics.RECOMPUTE).values()) == {0}
+
+    aggregation.silver.upsert(TickBatch.of([tick("10:02", "9")]))
+    aggregation.take(CLOSING)
+    assert states(aggregation)[0] == (at("10:00"), "revised", "backfill")
     assert set(aggregation.committed(topics.RECOMPUTE).values()) == {2}
 
 
@@ -555,7 +573,7 @@ def test_a_revoked_partition_is_forgotten_with_its_windows(aggregation: Aggregat
 def test_what_was_known_of_ticks_is_forgotten_where_another_process_had_them_meanwhile(
     aggregation: Aggregation,
 ) -> None:
-    stage, there = aggregation.loop.stage, {TopicPartition(topics.ENRICHED, number): None for number in range(6)}
+    stage, there = aggregation.loop.stage, {TopicPartition(topics.ENRICHED, number): Share() for number in range(6)}
     aggregation.take(FIRST, SECOND, CLOSING)
     correction = again(FIRST, price="9")
     stage.revoked(list(there))
@@ -599,3 +617,78 @@ def test_figures_are_counted(aggregation: Aggregation) -> None:
     aggregation.take(tick("10:02"))
     assert aggregation.meter.figures["recompute_trigger_count"] == 1
     assert aggregation.meter.figures["aggregation_bars_generated_total"] > 0
+
+
+# An owner that stands still while another goes on
+
+
+def overtaken(stalled: Aggregation, meanwhile: Callable[[], None]) -> None:
+    """Let the process at work stand still before it stores, another take over and do this, and the first one go on."""
+    process, went = stalled.loop, list[int]()
+
+    def stand_still(_: int, effect: str) -> None:
+        if effect == "store" and stalled.loop is process and not went:
+            went.append(1)
+            process.close()
+            meanwhile()
+
+    stalled.script.failing = stand_still
+    process.step()
+    stalled.script.failing = lambda *_: None
+
+
+def test_a_repeat_that_a_former_owner_may_have_read_settles_its_bar_again_and_asks_once() -> None:
+    """Its provisional bar counts the repeat, so it lies above the final one, which does not."""
+    patient = attrs.evolve(QUICK, lateness_s={"trades": 3600.0})
+    aggregation = Aggregation(names=("5m", "1h"), patience=patient)
+    aggregation.take(FIRST)
+    aggregation.arrive(CLOSING, again(FIRST))
+
+    def take_over() -> None:
+        aggregation.patience, aggregation.batch = QUICK, 2
+        aggregation.restart()
+        aggregation.batch = 20_000
+
+    overtaken(aggregation, take_over)
+    assert states(aggregation)[0] == (at("10:00"), "provisional", "live")
+
+    aggregation.drain()
+    assert states(aggregation)[0] == (at("10:00"), "final", "live")
+    assert [asked.interval_start for asked in aggregation.asked()] == [at("10:00")]
+    aggregation.take(again(again(FIRST)))
+    assert len(aggregation.asked()) == 1
+
+
+def test_a_bar_computed_for_a_request_before_its_ticks_were_read_never_outlives_a_correction() -> None:
+    """It lacks the correction, but counts a repeat that was not announced yet."""
+    aggregation = Aggregation(names=("5m",))
+    second = tick("10:02", "3.31")
+    corrected, repeated = again(FIRST, price="9.99"), again(again(second))
+    aggregation.silver.upsert(TickBatch.of([FIRST, second, repeated]))
+    aggregation.ask(request("10:00"))
+
+    def take_over() -> None:
+        aggregation.arrive(FIRST, second)
+        aggregation.restart()
+        aggregation.drain()
+        aggregation.take(corrected)
+        aggregation.take(tick("10:20"))
+
+    overtaken(aggregation, take_over)
+    aggregation.arrive(repeated)
+    aggregation.drain()
+    assert aggregation.column("open_price")[0] == corrected.price
+
+
+def test_a_bar_computed_for_a_request_before_its_ticks_were_read_is_settled_when_they_come_late(
+    aggregation: Aggregation,
+) -> None:
+    slow = tick("10:01", "3.30", source_id="slow")
+    aggregation.silver.upsert(TickBatch.of([slow]))
+    aggregation.ask(request("10:00"))
+    aggregation.drain()
+    assert states(aggregation) == [(at("10:00"), "provisional", "backfill")]
+
+    aggregation.take(tick("10:20"), tick("10:40"))
+    aggregation.take(slow)
+    assert states(aggregation)[0] == (at("10:00"), "final", "backfill")

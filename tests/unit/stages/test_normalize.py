@@ -11,6 +11,7 @@ from adapters.memory.policies import MemoryPolicies
 from application import topics
 from application.outcome import Outcome
 from application.ports.event_log import Polled, TopicPartition
+from application.stage import Share
 from application.stages.normalize import NormalizationCounts, NormalizeTicks
 from domain.batch import Batch
 from domain.bronze.raw_event import Decoded, RawEvents, RawPrice, Refusal, Refusals
@@ -147,7 +148,7 @@ def test_forgets_what_it_announced_when_partitions_move(moved: str) -> None:
     normalize = stage()
     kept(normalize, b"first")
     if moved == "assigned":
-        normalize.assigned({HERE: 1})
+        normalize.assigned({HERE: Share(1)})
     else:
         normalize.revoked([HERE])
     assert prices(normalize.run(polled(b"first"))) == ["31.25"]

@@ -11,6 +11,7 @@ from adapters.memory.policies import MemoryPolicies
 from adapters.memory.tables import MemoryLedgerTable
 from application.outcome import Outcome
 from application.ports.event_log import Polled, Unreadable
+from application.stage import Share
 from application.stages import normalize as module
 from application.stages.normalize import NormalizeTicks
 from domain.bronze.ledger import FIGURES, Ledger, unbalanced
@@ -110,7 +111,7 @@ def test_an_assignment_reads_the_ledger_anew() -> None:
     counted(0, 4, normalize, ledger)
     normalize.revoked([HERE])
     counted(4, 12, stage(ledger=ledger), ledger)
-    normalize.assigned({HERE: 12})
+    normalize.assigned({HERE: Share(12)})
     counted(12, 24, normalize, ledger)
     counted(0, 24, stage(ledger=elsewhere), elsewhere)
     assert figures(ledger) == figures(elsewhere)
