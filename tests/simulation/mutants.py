@@ -56,6 +56,7 @@ def leaning(
 
     def leant(swarm: Swarm) -> Swarm:
         changed = dict(settings)
+        changed.setdefault("adapts", False)
         if faults is not None:
             changed = {
                 "most_faults": 8,
@@ -456,7 +457,7 @@ MUTANTS = (
             remembered=1000,
             interleaving=0.1,
         ),
-        seeds=(105,),
+        seeds=(314,),
     ),
     Mutant(
         name="counts ticks from beyond the horizon",
@@ -498,6 +499,7 @@ MUTANTS = (
         name="skips late ticks that normalizers took for repeats",
         product=Product(normalize=MarksRepeats, aggregate=SkipsMarkedRepeats, patched=unmarked),
         leaning=leaning(said={"correction": 0.8, "back": 0.8}, raw_partitions=3, instances=TWO, **SHORT),
+        seeds=(16, *FEW),
     ),
     Mutant(
         name="keeps its memory of ticks when partitions move",

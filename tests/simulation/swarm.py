@@ -63,6 +63,8 @@ class Swarm:
     """Chance that another process runs before a call."""
     lateness_s: tuple[float, ...]
     """Allowed lateness a process may start with; another at each start."""
+    adapts: bool
+    """Whether some processes allow their feeds what their policies and what is observed say instead."""
     idle_s: tuple[float, ...]
     open_ticks: int
     replay: int
@@ -110,6 +112,7 @@ class Swarm:
             batch=chance.choice((6, 20, 1000)),
             interleaving=chance.choice((0.0, 0.1, 0.4)),
             lateness_s=chance.choice(((0.0,), (0.0, 600.0), (300.0,), (60.0, 1200.0, 3600.0))),
+            adapts=Random(f"adapts {seed}").random() < 0.3,
             idle_s=chance.choice(((30.0,), (60.0,), (30.0, 300.0))),
             open_ticks=chance.choice((3, 1000, 1000)),
             replay=chance.choice((10, 1000, 1000)),

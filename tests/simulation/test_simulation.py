@@ -23,6 +23,7 @@ STATES = (
     "closes by silence",
     "closes early by a limit",
     "late tick",
+    "lateness follows what came",
     "price lost to a higher rank",
     "recompute",
     "same content, higher revision",

@@ -5,7 +5,7 @@ again, and time, which passes only when nobody has anything to do.
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,6 +25,7 @@ from application.ports.event_log import Listener, Progress, TopicPartition
 from application.stages.aggregate import Patience
 from domain.bronze.raw_event import RawEvents
 from domain.gold.interval import BarIntervals
+from domain.gold.lateness import Adaptation
 from domain.gold.window import Limits
 from domain.reprocessing import RecomputeRequest, RecomputeRequests
 from tests.oracle.raw import RawMessage
@@ -328,7 +329,7 @@ class World:
             intervals=self.intervals,
             clock=process,
             meter=process,
-            patience=self._patience(),
+            patience=self._patience(process),
             remembered=self.swarm.remembered,
             asks=asks,
         )
@@ -346,8 +347,14 @@ class World:
             pace=Pace(batch=self.swarm.batch, attempts=1_000_000),
         )
 
-    def _patience(self) -> Patience:
+    def _patience(self, process: Process) -> Patience:
         feeds = (*SOURCES, DAY_AHEAD)
+        patience = self._drawn_patience(feeds)
+        if self.swarm.adapts and Random(f"adapts {self.seed} {process.name}").random() < 0.7:
+            return attrs.evolve(patience, lateness_s={}, adaptation=Adaptation(quantile=0.9, least=0.0, after=2))
+        return patience
+
+    def _drawn_patience(self, feeds: Sequence[str]) -> Patience:
         return Patience(
             provisional_every_s=self.swarm.provisional_every_s,
             recomputed_at_once=self.swarm.recomputed_at_once,
@@ -402,6 +409,10 @@ class World:
         return stored
 
     def _note_closes(self, process: Process, seals: Any) -> None:
+        marks = getattr(process.loop and process.loop.stage, "marks", {}).values()
+        self.sometimes["lateness follows what came"] += any(
+            mark.policy_us is not None and mark.lateness_us != mark.policy_us for mark in marks
+        )
         if process.member and not process.member.took:
             self.sometimes["closes by silence"] += 1
         elif self.now_s < min(self.swarm.idle_s) and self.watcher.beyond_all(seals):
