@@ -18,6 +18,7 @@ from domain.served.latest_price import LatestPrices
 from domain.silver.quality import Flag
 
 SILVER = "silver_ticks"
+OF_TICKS = (SILVER, "enriched_ticks")
 STAGE = "normalization"
 
 AFTER = """
@@ -53,6 +54,16 @@ class ClickHouseCensus:
             GROUP BY tenant_id, instrument_id ORDER BY tenant_id, instrument_id
         """  # noqa: S608 (names of ours)
         schema = {"tenant_id": pl.String, "instrument_id": pl.String, "rows": pl.Int64}
+        return self._rows(sql, schema, _span(start, end))
+
+    def ticks(self, table: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Return `tenant_id`, `instrument_id` and `ticks` of each instrument in [start, end)."""
+        sql = f"""
+            SELECT tenant_id, instrument_id, toInt64(uniqExact(ts, source_id, source_seq)) AS ticks
+            FROM {self._source(table)} WHERE {_within(table)}
+            GROUP BY tenant_id, instrument_id ORDER BY tenant_id, instrument_id
+        """  # noqa: S608 (names of ours)
+        schema = {"tenant_id": pl.String, "instrument_id": pl.String, "ticks": pl.Int64}
         return self._rows(sql, schema, _span(start, end))
 
     def origins(self) -> pl.DataFrame:
@@ -115,7 +126,7 @@ def _named(what: str, key: InstrumentKey | None) -> Parameters:
 
 
 def _instant(table: str) -> str:
-    return "ts" if table == SILVER else "interval_start"
+    return "ts" if table in OF_TICKS else "interval_start"
 
 
 def _within(table: str) -> str:

@@ -36,6 +36,10 @@ class MemoryCensus:
         rows = self._instants(table, start, end)
         return rows.group_by(NAMES).agg(pl.len().cast(pl.Int64).alias("rows")).sort(NAMES)
 
+    def ticks(self, table: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Return `tenant_id`, `instrument_id` and `ticks` of each instrument in [start, end)."""
+        return self.series(table, start, end).rename({"rows": "ticks"})
+
     def origins(self) -> pl.DataFrame:
         """Return `topic`, `partition`, `ticks` and `last_offset` of silver's ticks."""
         ticks: pl.DataFrame = self.tables[SILVER].final()

@@ -11,7 +11,7 @@ from domain.served.latest_price import LatestPrices
 
 class Census(Protocol):
     """
-    Counts and lists. Tables are named as stages name them; those asked about by time are silver_ticks and the bars.
+    Counts and lists. Tables are named as stages name them; those asked about by time are tables of ticks and of bars.
 
     Its contract suite is tests/contract/test_census.py. Each call raises StoreUnavailable.
     """
@@ -31,6 +31,14 @@ class Census(Protocol):
         Returns:
             Columns `tenant_id`, `instrument_id`, `rows`, in the order of the first two. Rows that were replaced may
             still be counted.
+        """
+
+    def ticks(self, table: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """
+        Return how many ticks a table of ticks has of each instrument in [start, end), each key once.
+
+        Returns:
+            Columns `tenant_id`, `instrument_id`, `ticks`, in the order of the first two.
         """
 
     def origins(self) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 Do the tables agree with each other?
 
     ledger          messages and rows balance, and meet silver and the dead letters
+    enriched_ticks  has as many ticks of each instrument as silver
     bars_<base>     equal what their ticks in silver fold to
     bars_<coarser>  equal what the bars they are folded from fold to
     served_latest   is the maximum of silver's ticks by the order of ticks
@@ -25,6 +26,7 @@ from application.ports.ledger_table import LedgerTable
 from application.ports.price_cache import PriceCache
 from application.ports.tick_table import TickTable
 from application.stages.aggregate import bar_table
+from application.stages.enrich import TABLE as ENRICHED
 from application.stages.normalize import TICKS as SILVER
 from application.stages.project import CACHE
 from application.stages.project import TABLE as LATEST
@@ -135,7 +137,8 @@ class VerifyTables:
         yield from self._ledger()
         newest = LatestPrices.empty()
         base = bar_table(self.intervals.base.name)
-        for start, end in self._spans([SILVER, base], scope):
+        for start, end in self._spans([SILVER, ENRICHED, base], scope):
+            yield self._enriched(start, end, scope)
             for windows in self._tick_slices(start, end, base, scope):
                 ticks = self._ticks(windows)
                 newest = highest([newest, latest_of(ticks, start)])
@@ -175,6 +178,21 @@ class VerifyTables:
         )
         yield _partitions_checked("ledger against silver", partitions, self.census.origins(), _beyond_the_ledger)
         yield _partitions_checked("ledger against dead letters", partitions, self.census.refused(), _not_as_refused)
+
+    def _enriched(self, start: datetime, end: datetime, scope: Scope) -> Checked:
+        """Whoever lost a tick of silver with its bar has it here, and the other way round."""
+        silver, enriched = (scope.chosen(self.census.ticks(table, start, end)) for table in (SILVER, ENRICHED))
+        names = ["tenant_id", "instrument_id"]
+        both = silver.join(enriched, on=names, how="full", coalesce=True, suffix="_found").fill_null(0).sort(names)
+        told = tuple(
+            Difference(
+                ENRICHED,
+                f"{row['tenant_id']}|{row['instrument_id']}",
+                f"{row['ticks_found']} ticks between {start:%Y-%m-%dT%H:%M} and {end:%Y-%m-%dT%H:%M}, silver has {row['ticks']}",
+            )
+            for row in both.filter(pl.col("ticks") != pl.col("ticks_found")).iter_rows(named=True)
+        )
+        return Checked(ENRICHED, int(both["ticks"].sum()), told)
 
     def _spans(self, tables: Sequence[str], scope: Scope) -> Iterator[tuple[datetime, datetime]]:
         """The times that hold rows of these tables: a busy day, or several days of few rows."""

@@ -9,16 +9,24 @@ import pytest
 from adapters.clickhouse.bar_table import ClickHouseBarTable
 from adapters.clickhouse.census import ClickHouseCensus
 from adapters.clickhouse.dead_letter_table import ClickHouseDeadLetterTable
+from adapters.clickhouse.enriched_table import ClickHouseEnrichedTable
 from adapters.clickhouse.latest_table import ClickHouseLatestTable
 from adapters.clickhouse.tick_table import ClickHouseTickTable
 from adapters.memory.census import MemoryCensus
-from adapters.memory.tables import MemoryBarTable, MemoryDeadLetterTable, MemoryLatestTable, MemoryTickTable
+from adapters.memory.tables import (
+    MemoryBarTable,
+    MemoryDeadLetterTable,
+    MemoryEnrichedTable,
+    MemoryLatestTable,
+    MemoryTickTable,
+)
 from application.ports.census import Census
 from domain.bronze.dead_letter import DeadLetters
 from domain.gold.taxonomy import InstrumentKey
 from domain.served.latest_price import LatestPrices, latest_of
 from domain.silver.quality import Flag
 from tests.builders import TEN, tick, ticks
+from tests.steps.enriching import enriched_batch
 from tests.support.clickhouse import TRANSPORTS, database, emptied
 from tests.unit.wire_events.facts import bar, dead_letter
 
@@ -26,6 +34,7 @@ DAY = timedelta(days=1)
 MIDNIGHT = datetime(2026, 10, 5, tzinfo=UTC)
 RAW = "ingestion.market.ticks.raw.v1"
 Put = Callable[[str, Any], None]
+NAMES = ("silver_ticks", "enriched_ticks", "bars_5m", "served_latest", "dead_letters")
 
 
 def prices(*instruments: str) -> LatestPrices:
@@ -71,6 +80,16 @@ class CensusContract:
         assert census.days("bars_5m", None, None)["day"].to_list() == [start.replace(hour=0, minute=0)]
         assert census.series("bars_5m", start, start + timedelta(microseconds=1))["rows"].to_list() == [1]
         assert census.series("bars_5m", start - DAY, start).height == 0
+
+    def test_ticks_of_a_span_are_counted_each_once(self, census: Census, put: Put) -> None:
+        corrected, last = tick(price="9", version=2), tick(MIDNIGHT + DAY)
+        for table, make in (("silver_ticks", ticks), ("enriched_ticks", lambda *facts: enriched_batch(facts))):
+            put(
+                table, make(tick(version=1), tick(source_seq=4), tick(source_id="other"), tick(instrument_id="A"), last)
+            )
+            put(table, make(corrected))
+            found = census.ticks(table, MIDNIGHT, MIDNIGHT + DAY).rows()
+            assert found == [("default", "A", 1), ("default", "NG_HH", 3)]
 
     def test_ticks_are_counted_by_where_they_came_from_each_once(self, census: Census, put: Put) -> None:
         put("silver_ticks", ticks(tick(raw_partition=1, raw_offset=7), tick("10:01", raw_partition=1, raw_offset=5)))
@@ -146,6 +165,7 @@ class TestMemoryCensus(CensusContract):
     def tables(self) -> dict[str, Any]:
         return {
             "silver_ticks": MemoryTickTable(),
+            "enriched_ticks": MemoryEnrichedTable(),
             "bars_5m": MemoryBarTable("5m"),
             "served_latest": MemoryLatestTable(),
             "dead_letters": MemoryDeadLetterTable(),
@@ -163,9 +183,10 @@ class TestMemoryCensus(CensusContract):
 class TestClickHouseCensus(CensusContract):
     @pytest.fixture(params=TRANSPORTS)
     def tables(self, request: pytest.FixtureRequest) -> dict[str, Any]:
-        client = emptied(database(request.param), "silver_ticks", "bars_5m", "served_latest", "dead_letters")
+        client = emptied(database(request.param), *NAMES)
         return {
             "silver_ticks": ClickHouseTickTable(client),
+            "enriched_ticks": ClickHouseEnrichedTable(client),
             "bars_5m": ClickHouseBarTable(client, "5m"),
             "served_latest": ClickHouseLatestTable(client),
             "dead_letters": ClickHouseDeadLetterTable(client),

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.memory.census import MemoryCensus
 from adapters.memory.price_cache import MemoryPriceCache
-from adapters.memory.tables import MemoryDeadLetterTable, MemoryLatestTable, MemoryLedgerTable
+from adapters.memory.tables import MemoryDeadLetterTable, MemoryEnrichedTable, MemoryLatestTable, MemoryLedgerTable
 from application.queries.verify import Checked, Difference, Scope, VerifyTables
 from domain.batch import PRICE
 from domain.bronze.dead_letter import DeadLetters
@@ -22,6 +22,7 @@ from domain.silver.quality import Flag
 from domain.silver.tick import Tick, TickBatch
 from tests.aggregating import Aggregation
 from tests.builders import TEN, tick
+from tests.steps.enriching import enriched_batch
 from tests.unit.bronze.test_ledger import ledger_row
 from tests.unit.wire_events.facts import dead_letter
 
@@ -45,6 +46,7 @@ class World:
     """Tables as a refinery leaves them."""
 
     aggregation: Aggregation = attrs.field(factory=Aggregation)
+    enriched: MemoryEnrichedTable = attrs.field(factory=MemoryEnrichedTable)
     latest: MemoryLatestTable = attrs.field(factory=MemoryLatestTable)
     cache: MemoryPriceCache = attrs.field(factory=MemoryPriceCache)
     ledger: MemoryLedgerTable = attrs.field(factory=MemoryLedgerTable)
@@ -57,6 +59,7 @@ class World:
         for fact in facts:
             world.aggregation.take(fact)
         world.aggregation.ended()
+        world.enriched.upsert(enriched_batch(facts))
         served = latest_of(TickBatch.of(facts), TEN)
         world.latest.upsert(served)
         world.cache.upsert(served)
@@ -70,6 +73,7 @@ class World:
         bars = self.aggregation.bars
         tables = {
             "silver_ticks": self.aggregation.silver,
+            "enriched_ticks": self.enriched,
             "served_latest": self.latest,
             "dead_letters": self.dead_letters,
             **{f"bars_{name}": table for name, table in bars.items()},
@@ -119,6 +123,7 @@ def test_tables_that_agree_pass(world: World) -> None:
         "ledger": 1,
         "ledger against silver": 1,
         "ledger against dead letters": 1,
+        "enriched_ticks": 9,
         "bars_5m": 7,
         "bars_1h": 6,
         "bars_1d": 5,
@@ -177,12 +182,26 @@ def test_a_sum_of_versions_may_lag_behind_but_not_be_ahead(world: World) -> None
 
 
 def test_a_tick_without_its_bar_is_found(world: World) -> None:
-    world.aggregation.silver.upsert(TickBatch.of([tick("2026-10-08T10:00:00", instrument_id="NEW")]))
+    alone = tick("2026-10-08T10:00:00", instrument_id="NEW")
+    world.aggregation.silver.upsert(TickBatch.of([alone]))
+    world.enriched.upsert(enriched_batch([alone]))
     assert world.differences() == [
         Difference("bars_5m", "default|NEW 2026-10-08T10:00", "missing"),
         Difference(
             "served_latest", "default|NEW", "there is none, and silver has a price of 2026-10-08 10:00:00+00:00"
         ),
+    ]
+
+
+def test_a_tick_that_silver_or_enrichment_lost_is_found(world: World) -> None:
+    lost, unenriched = tick("09:00", "3.30"), tick("09:00", "3.30", instrument_id="OTHER")
+    world.enriched.upsert(enriched_batch([lost]))
+    world.aggregation.take(unenriched)
+    world.aggregation.ended()
+    found, days = world.differences(), "2026-10-04T00:00 and 2026-10-07T00:00"
+    assert found[:2] == [
+        Difference("enriched_ticks", "default|NG_HH", f"6 ticks between {days}, silver has 5"),
+        Difference("enriched_ticks", "default|OTHER", f"0 ticks between {days}, silver has 1"),
     ]
 
 
@@ -209,7 +228,7 @@ def test_a_local_day_without_its_bar_is_found_though_it_began_the_day_before(wor
 
 def test_a_latest_price_that_is_not_the_latest_is_found(world: World) -> None:
     stale = World.of(*FACTS[:4])
-    stale.aggregation = world.aggregation
+    stale.aggregation, stale.enriched = world.aggregation, world.enriched
     found = stale.differences()
     assert told(found)[0] == ("served_latest", "default|NG_HH")
     assert "price is 3.10000000, expected 3.05000000" in found[0].told

@@ -69,7 +69,7 @@ def test_json_is_for_programs(world: World, capsys: Captured) -> None:
     assert ran(world, "--json", "--instrument", "NG_HH", "--tenant", "default") == 4
     told = json.loads(capsys.readouterr().out)
     assert (told["version"], told["equal"], told["totals"]["silver_distinct"]) == (1, False, 9)
-    assert told["checks"][5] == {
+    assert told["checks"][6] == {
         "check": "bars_1d",
         "compared": 2,
         "differing": 1,
