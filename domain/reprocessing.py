@@ -7,14 +7,14 @@ then folds few coarser bars, whole stretches of them, and reads ticks that lie t
 a window waits once. What waits is remembered by its offset, so that a restart asks again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT, Batch, column
+from domain.batch import INSTANT, Batch, column, micros
 from domain.gold.bar import Cause
 from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
 from domain.identity import SERIES
@@ -167,6 +167,21 @@ def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
         .select(WAITING.keys())
         .unique(["series", "start"], keep="first", maintain_order=True)
     )
+
+
+def halved(windows: pl.DataFrame) -> Sequence[pl.DataFrame]:
+    """
+    Windows in two halves: some and the others, or one window's earlier and later part; none where it is one instant.
+
+    Args:
+        windows: Columns `series`, `start`, `end`; at least one window.
+    """
+    if windows.height > 1:
+        return windows.head(windows.height // 2), windows.slice(windows.height // 2)
+    middle = ((micros(windows["start"]) + micros(windows["end"])) // 2).cast(INSTANT)
+    if (middle == windows["start"]).all():
+        return ()
+    return windows.with_columns(middle.alias("end")), windows.with_columns(middle.alias("start"))
 
 
 def _minutes(names: pl.Series) -> pl.Series:

@@ -17,6 +17,6 @@ class ClickHouseTickTable(ClickHouseTable[TickBatch]):
     def __init__(self, client: ClickHouse) -> None:
         super().__init__(client, LAYOUT, TickBatch)
 
-    def within(self, windows: pl.DataFrame) -> TickBatch:
+    def within(self, windows: pl.DataFrame, at_most: int | None = None) -> TickBatch:
         """Return every tick, at its highest version, whose ts lies in one of these windows of its series."""
-        return rows_within(self, windows)
+        return rows_within(self, windows, "" if at_most is None else f"LIMIT {at_most + 1:d}")

@@ -148,6 +148,22 @@ class MemoryTickTable(MemoryTable[TickBatch]):
     def __init__(self) -> None:
         super().__init__(TickBatch, TICKS)
 
+    def within(self, windows: pl.DataFrame, at_most: int | None = None) -> TickBatch:
+        """The ticks whose ts lies in one of these windows; at most one more than `at_most`."""
+        minutes = windows.with_columns(pl.col("start").dt.truncate("1m"), pl.col("end").dt.offset_by("59999999us"))
+        near = super().within(minutes.with_columns(pl.col("end").dt.truncate("1m")))
+        found = near if _are_whole_minutes(windows) else _inside(near, windows)
+        return found if at_most is None else TickBatch(found.frame.head(at_most + 1))
+
+
+def _are_whole_minutes(windows: pl.DataFrame) -> bool:
+    return all(bool((micros(windows[name]) % _MINUTE_US == 0).all()) for name in ("start", "end"))
+
+
+def _inside(ticks: TickBatch, windows: pl.DataFrame) -> TickBatch:
+    both = ticks.frame.join(windows.select("series", "start", "end"), on="series", maintain_order="left")
+    return TickBatch(both.filter(pl.col("ts").is_between("start", "end", closed="left")).drop("start", "end"))
+
 
 class MemoryEnrichedTable(MemoryTable[EnrichedTicks]):
     """Enriched ticks in process."""

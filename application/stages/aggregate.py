@@ -10,7 +10,7 @@ bars and revisions in domain.gold.bar. This module says in which order it is app
 Memory is a value: a run computes the next one, and the loop lets it count once everything is stored.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 import attrs
@@ -27,7 +27,7 @@ from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
 from application.stage import Share
 from domain.batch import INSTANT, micros
-from domain.gold.bar import Cause, fold, parts_of_bars
+from domain.gold.bar import Cause, fold, gathered, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods, period_code
 from domain.gold.lateness import Adaptation
 from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, period_keys, settle
@@ -46,7 +46,7 @@ from domain.gold.window import (
     window_codes,
     window_ends_us,
 )
-from domain.reprocessing import WAITING, RecomputeRequests, Served, Waiting, base_windows, requests_for
+from domain.reprocessing import WAITING, RecomputeRequests, Served, Waiting, base_windows, halved, requests_for
 from domain.silver.duplicates import Winners
 from domain.silver.feed import FeedPolicies
 from domain.silver.quality import eligible
@@ -55,6 +55,8 @@ from domain.time import SECOND_US
 NAME = "aggregation"
 SEALS = "bar_seals"
 BAR_REVISIONS = "bar_revisions"
+KNOWN_BY = ("key", "version", "content", "series", "ts", "source_seq")
+"""What of ticks is remembered, or says whether it may be."""
 MOST_OBSERVED = 100
 """Ticks of one batch whose lateness is measured."""
 
@@ -73,6 +75,8 @@ class Patience:
     limits: Limits = attrs.field(factory=Limits)
     recomputed_at_once: int = 1_000
     """Windows computed anew in one turn at most; further ones wait, so that a burst of late data holds up nobody."""
+    read_at_once: int = 500_000
+    """Stored ticks that are read back at most at a time; of what is more, slices are folded one by one."""
     remembered: int = 1_000_000
     """Ticks of closed windows whose repeats are recognised without reading them back."""
     lateness_s: Mapping[str, float] = attrs.field(factory=dict)
@@ -260,7 +264,7 @@ class AggregateBars:
         return base_windows(pl.concat(placed), self.intervals.base)
 
     def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> "_Base":
-        nothing_read = taken.closed.clear()
+        nothing_read = taken.closed[[*KNOWN_BY, "window"]].clear()
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
             return _Base(SettledBars.none(), nothing_read)
@@ -276,21 +280,39 @@ class AggregateBars:
 
     def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> tuple[SettledBars, pl.DataFrame]:
         """Bars of these windows from stored ticks, and those of the ticks whose windows are closed."""
-        ticks = self.ticks.within(windows.select("series", "start", "end")).frame
-        ticks = ticks.filter(eligible(ticks["quality_flags"]))
-        ticks = ticks.with_columns(*digests(ticks))
+        base, parts, read = self.intervals.base, [], []
+        for part, ticks in self._stored_parts(windows.select("series", "start", "end")):
+            parts.append(part)
+            read.append(self._sealed_of(ticks, seals))
+        whole = pl.concat(parts)
         causes = windows.select("series", "cause", interval_start="start")
-        computed = self._fold_ticks(ticks, seals, None).join(
+        computed = self._folded(base, whole, whole["open_ts"], seals, None).join(
             causes, on=["series", "interval_start"], how="left", maintain_order="left"
         )
         self.meter.count("recompute_trigger_count", windows.height)
-        return self._settled(self.intervals.base, computed), self._sealed_of(ticks, seals)
+        return self._settled(base, computed), pl.concat(read)
+
+    def _stored_parts(self, windows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """
+        The parts of the bars of these windows, and the ticks they are made of, in slices that fit into memory.
+
+        Slices of one window ascend in time. A sliced window is as many parts, and not as many as its ticks.
+        """
+        ticks = self.ticks.within(windows, self.patience.read_at_once).frame
+        halves = halved(windows) if ticks.height > self.patience.read_at_once else ()
+        for half in halves:
+            for part, read in self._stored_parts(half):
+                yield gathered(part, *self._periods.bounds(self.intervals.base, part["series"], part["open_ts"])), read
+        if not halves:
+            ticks = ticks.filter(eligible(ticks["quality_flags"]))
+            ticks = ticks.with_columns(*digests(ticks))
+            yield parts_of_ticks(in_order(ticks)), ticks
 
     def _sealed_of(self, ticks: pl.DataFrame, seals: SealBook) -> pl.DataFrame:
         """Those whose windows are closed, with their `window`; what is known of others is known by their open windows."""
         window = window_codes(ticks["series"], ticks["ts"], self.intervals.base)
         sealed = window_ends_us(window, self.intervals.base) <= seals.until(ticks["series"])
-        return ticks.hstack([window]).filter(sealed)
+        return ticks[list(KNOWN_BY)].hstack([window]).filter(sealed)
 
     def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: Cause | None) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))

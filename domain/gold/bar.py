@@ -193,7 +193,37 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
         One row a bar: CONTENT, keys, mean_price, vwap, lineage_partitions and `weight`, the epochs and versions summed.
         Quantities too large for 38 digits are null, and vwap with them.
     """
-    rows = parts.drop("interval_start", "interval_end", strict=False).hstack(
+    rows = _by_bar(parts, start, end)
+    bars = _summed(rows, parts[list(LABELS)])
+    return bars.with_columns(
+        mean_price(pl.col("price_sum"), pl.col("trade_count")).cast(PRICE).alias("mean_price"),
+        vwap(pl.col("notional"), pl.col("volume")).alias("vwap"),
+        with_epoch(bars["weight"]),
+    )
+
+
+def gathered(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
+    """
+    Gather the parts of each bar into one part, to be folded on: ticks too many for one fold are folded in slices.
+
+    Args:
+        parts: As for `fold`.
+        start: First instant of the bar each part belongs to.
+        end: First instant after it.
+
+    Returns:
+        Parts, in the order in which their bars first appear; those of one bar must be folded in the order of the slices.
+    """
+    bars = _summed(_by_bar(parts, start, end), parts[list(LABELS)])
+    several = bars["lowest_partition"] != bars["highest_partition"]
+    highest = BEYOND_PARTITIONS.new_from_index(0, bars.height).zip_with(several, bars["highest_partition"])
+    told = {name for name in parts.columns if name in bars.columns} - {"highest_partition", "lineage_partitions"}
+    return bars.select(*sorted(told), highest.alias("highest_partition"), "lineage_partitions")
+
+
+def _by_bar(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
+    """The parts, with the bar and the row of each."""
+    return parts.drop("interval_start", "interval_end", strict=False).hstack(
         [
             period_code(parts["series"], start).alias("bar"),
             start.alias("interval_start"),
@@ -201,6 +231,10 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
             pl.int_range(parts.height, dtype=pl.UInt32, eager=True).alias("row"),
         ]
     )
+
+
+def _summed(rows: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """What bars take over from their parts, without what is divided once at the end."""
     bars = rows.group_by("bar", maintain_order=True).agg(
         pl.col("row").last().alias("last"),
         pl.col("open_ts", "open_price", "interval_start", "interval_end", "partition").first(),
@@ -211,19 +245,14 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
         pl.col("notional").count().alias("notionals"),
         *_sizes(rows),
     )
-    bars = bars.with_columns(
-        *parts[list(LABELS)][bars["last"]].get_columns(),
+    return bars.with_columns(
+        *labels[bars["last"]].get_columns(),
         volume=pl.when(pl.col("volumes") > 0).then("volume"),
         notional=pl.when((pl.col("volumes") == pl.col("notionals")) & (pl.col("volumes") > 0) & _fits(bars)).then(
             "notional"
         ),
         quality_flags=_united(rows, "quality_flags", bars["bar"]),
         lineage_partitions=_lineage(rows, bars),
-        weight=with_epoch(bars["weight"]),
-    )
-    return bars.with_columns(
-        mean_price(pl.col("price_sum"), pl.col("trade_count")).cast(PRICE).alias("mean_price"),
-        vwap(pl.col("notional"), pl.col("volume")).alias("vwap"),
     )
 
 

@@ -127,6 +127,18 @@ class TickTableContract:
         read = found(table.within(windows(("default|NG_HH", TEN + timedelta(days=1), TEN + timedelta(days=4)))))
         assert [ts for _, ts, _ in read] == [fact.ts for fact in facts[1:4]]
 
+    def test_a_window_may_begin_and_end_within_a_minute(self, table: TickTable) -> None:
+        edges = [TEN + timedelta(microseconds=moment) for moment in (0, 5, 10, 60_000_005)]
+        table.upsert(ticks(*(tick(edge) for edge in edges)))
+        for begin, end, expected in ((1, 2, edges[1:2]), (0, 2, edges[:2]), (2, 3, edges[2:3]), (3, 3, [])):
+            window = windows(("default|NG_HH", edges[begin], edges[end]))
+            assert [ts for _, ts, _ in found(table.within(window))] == expected
+
+    def test_one_more_than_is_wanted_at_most_is_returned(self, table: TickTable) -> None:
+        table.upsert(ticks(*(tick(f"10:0{n}") for n in range(5))))
+        ten_o_clock = windows(("default|NG_HH", "10:00", "10:05"))
+        assert [len(table.within(ten_o_clock, at_most)) for at_most in (2, 4, 5, 9)] == [3, 5, 5, 5]
+
     def test_no_windows_hold_nothing(self, table: TickTable) -> None:
         table.upsert(ticks(tick()))
         assert table.within(windows()) == TickBatch.empty()

@@ -71,6 +71,8 @@ class Swarm:
     """Limits of open windows: ticks, and records behind the position."""
     recomputed_at_once: int
     """Windows computed anew in one turn at most."""
+    read_at_once: int
+    """Stored ticks that a recompute reads at most at a time."""
     provisional_every_s: float
     remembered: int
     upgrade: bool
@@ -117,6 +119,7 @@ class Swarm:
             open_ticks=chance.choice((3, 1000, 1000)),
             replay=chance.choice((10, 1000, 1000)),
             recomputed_at_once=chance.choice((1, 1000, 1000)),
+            read_at_once=Random(f"slices {seed}").choice((1, 3, 1000)),
             provisional_every_s=chance.choice((1.0, 20.0, 20.0)),
             remembered=chance.choice((4, 1000)),
             upgrade=chance.random() < 0.2,

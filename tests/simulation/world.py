@@ -358,6 +358,7 @@ class World:
         return Patience(
             provisional_every_s=self.swarm.provisional_every_s,
             recomputed_at_once=self.swarm.recomputed_at_once,
+            read_at_once=self.swarm.read_at_once,
             limits=Limits(ticks=self.swarm.open_ticks, lag=self.swarm.replay),
             remembered=self.swarm.remembered,
             lateness_s={feed: self.chance.choice(self.swarm.lateness_s) for feed in feeds},

@@ -7,7 +7,7 @@ from domain.batch import INSTANT
 from domain.gold.interval import Interval, period_code
 from domain.gold.window import arrived
 from domain.identity import SERIES
-from domain.reprocessing import RecomputeRequest, RecomputeRequests, Waiting, base_windows, requests_for
+from domain.reprocessing import RecomputeRequest, RecomputeRequests, Waiting, base_windows, halved, requests_for
 from domain.silver.tick import Tick, TickBatch
 from tests.builders import at, tick
 
@@ -150,3 +150,20 @@ def test_requests_of_several_base_intervals_share_windows() -> None:
 
 def test_no_requests_ask_for_no_windows() -> None:
     assert windows() == []
+
+
+def spans(*facts: tuple[str, datetime, datetime]) -> pl.DataFrame:
+    schema = {"series": SERIES, "start": INSTANT, "end": INSTANT}
+    return pl.DataFrame(facts, schema=schema, orient="row")
+
+
+def test_many_windows_are_halved_by_number_and_one_by_time() -> None:
+    one, two, three = (("A", at(f"10:0{n}"), at(f"10:0{n + 1}")) for n in range(3))
+    assert [half.rows() for half in halved(spans(one, two, three))] == [[one], [two, three]]
+    middle = at("10:00:30")
+    assert [half.rows() for half in halved(spans(one))] == [[("A", one[1], middle)], [("A", middle, one[2])]]
+
+
+def test_an_instant_can_not_be_halved() -> None:
+    instant = at("10:00")
+    assert halved(spans(("A", instant, instant + timedelta(microseconds=1)))) == ()

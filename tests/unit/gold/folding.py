@@ -1,10 +1,11 @@
 """Folding ticks and bars in tests, from single facts to single facts."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import polars as pl
 
-from domain.gold.bar import BarBatch, Cause, fold, parts_of_bars
+from domain.gold.bar import BarBatch, Cause, fold, gathered, parts_of_bars
 from domain.gold.interval import Interval, Periods
 from domain.gold.settling import settle
 from domain.gold.window import digests, in_order, parts_of_ticks, winners
@@ -21,6 +22,14 @@ def folded(ticks: Iterable[Tick], interval: str = "5m") -> pl.DataFrame:
     """Bars over these ticks."""
     parts = parts_of(ticks)
     return fold(parts, *Periods().bounds(Interval.parse(interval), parts["series"], parts["ts"]))
+
+
+def folded_in_slices(slices: Iterable[Iterable[Tick]], interval: str = "5m") -> pl.DataFrame:
+    """The same of slices of ticks, ascending in time, of which each is gathered by itself."""
+    bounds = partial(Periods().bounds, Interval.parse(interval))
+    gatherings = [gathered(parts, *bounds(parts["series"], parts["ts"])) for parts in map(parts_of, slices)]
+    parts = pl.concat(gatherings)
+    return fold(parts, *bounds(parts["series"], parts["open_ts"]))
 
 
 def refolded(bars: BarBatch, interval: str) -> pl.DataFrame:

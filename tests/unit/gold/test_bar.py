@@ -1,4 +1,5 @@
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -13,7 +14,7 @@ from domain.gold.settling import Change
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick
 from tests.builders import at, tick
-from tests.unit.gold.folding import bars_over, folded, parts_of, refolded, settled
+from tests.unit.gold.folding import bars_over, folded, folded_in_slices, parts_of, refolded, settled
 from tests.unit.gold.oracle import EXACT, bars_of, read, rounded, vwap_of
 
 EPOCH = LOGIC_EPOCH << 104
@@ -226,6 +227,21 @@ def test_folding_is_associative(facts: list[Tick]) -> None:
     for other in (by_hours, by_all):
         assert other.select(CONTENT).rows() == straight.select(CONTENT).rows()
         assert other.select("mean_price", "vwap").rows() == straight.select("mean_price", "vwap").rows()
+
+
+@settings(deadline=None, max_examples=20)
+@given(ticks_of_a_day, st.integers(1, 29), st.integers(1, 29))
+def test_ticks_that_are_gathered_in_slices_fold_into_the_same_bars(facts: list[Tick], one: int, other: int) -> None:
+    by_time = sorted(facts, key=lambda fact: fact.ts)
+    moments = sorted({fact.ts for fact in facts})
+    cuts = sorted({moments[one % len(moments)], moments[other % len(moments)]})
+    slices = [
+        [fact for fact in by_time if begin <= fact.ts < end]
+        for begin, end in pairwise([at("0001-01-02T00:00:00"), *cuts, at("9999-01-01T00:00:00")])
+    ]
+    straight, sliced = folded(facts, "1d"), folded_in_slices([some for some in slices if some], "1d")
+    told = [name for name in straight.columns if name not in {"last", "volumes", "notionals"}]
+    assert sliced.select(told).to_dicts() == straight.select(told).to_dicts()
 
 
 def revisions(bars: BarBatch) -> list[int]:

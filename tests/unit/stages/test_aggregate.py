@@ -619,6 +619,21 @@ def test_figures_are_counted(aggregation: Aggregation) -> None:
     assert aggregation.meter.figures["aggregation_bars_generated_total"] > 0
 
 
+@pytest.mark.parametrize("read_at_once", [1, 2, 3, 5])
+def test_what_does_not_fit_into_memory_is_computed_in_slices(read_at_once: int) -> None:
+    late = [tick("10:02", "9"), tick("10:02", "8", source_seq=1), tick("10:02:30", "7", volume="2"), tick("10:07", "6")]
+    worlds = [
+        Aggregation(patience=attrs.evolve(QUICK, read_at_once=limit)) for limit in (QUICK.read_at_once, read_at_once)
+    ]
+    for world in worlds:
+        world.take(FIRST, SECOND, tick("10:04", "3", source_id="other"), CLOSING)
+        world.take(*late)
+        world.take(again(late[0]), again(late[1], price="1"))
+    whole, sliced = worlds
+    for name in whole.names:
+        assert sliced.final(name).equals(whole.final(name))
+
+
 # An owner that stands still while another goes on
 
 
