@@ -62,6 +62,11 @@ METRICS = (
     Metric("enrichment_cache_hits_total", Kind.COUNTER, "Ticks whose instrument was remembered."),
     Metric("enrichment_cache_misses_total", Kind.COUNTER, "Ticks whose instrument had to be looked up."),
     Metric("enrichment_cache_hit_ratio", Kind.GAUGE, "Share of ticks whose instrument was remembered.", ("type",)),
+    Metric(
+        "enrichment_unanswered_total",
+        Kind.COUNTER,
+        "Ticks that went on without an answer of the catalog, to be enriched again.",
+    ),
     Metric("enrichment_reenriched_total", Kind.COUNTER, "Stored ticks enriched again because the catalog changed."),
     Metric("late_arrival_seconds", Kind.HISTOGRAM, "How far behind the seal late ticks are.", buckets=LATE_BUCKETS),
     # No counter of the client's: it would add _total to this name, which is fixed without it.

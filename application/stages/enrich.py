@@ -26,11 +26,13 @@ from application.ports.meter import Meter
 from application.ports.price_limits import PriceLimitPolicies
 from application.reenrichment import Reenrichment
 from application.stage import Share
-from domain.gold.taxonomy import EnrichedTicks, InstrumentKey, Steps, enriched, steps_of
+from domain.gold.limits import PriceLimits
+from domain.gold.taxonomy import UNKNOWN, EnrichedTicks, InstrumentKey, Step, Steps, enriched, steps_of
 from domain.silver.quality import Flag
 from domain.silver.tick import TickBatch
 
 TABLE = "enriched_ticks"
+NO_LIMITS = PriceLimits.of([])
 
 
 @attrs.define(kw_only=True)
@@ -41,7 +43,8 @@ class EnrichTicks:
     An instrument nobody has described is flagged MISSING_METADATA and kept. What was looked up is remembered for
     `remembered_s` seconds, and for about `remembered_instruments` instruments; beyond either it is looked up anew.
     A catalog that can't be asked for its version, or about stored ticks, is asked again later: only a lookup for a new
-    tick waits for it.
+    tick waits for it. It waits `patience_s`; then such ticks go on as those of instruments nobody has described, and
+    once the catalog answers again, what is stored is gone through.
     """
 
     catalog: InstrumentCatalog
@@ -54,7 +57,9 @@ class EnrichTicks:
     noticed_s: float = 5
     """How often the catalog is asked whether anything was loaded."""
     pause_s: float = 60
-    """After which one that could not answer that is asked again."""
+    """After which one that could not answer is asked again."""
+    patience_s: float = 60
+    """How long new ticks wait for an answer."""
     name: str = "enrichment"
     consumes: Sequence[str] = (topics.NORMALIZED,)
     _steps: Steps = attrs.field(factory=Steps, init=False)
@@ -73,6 +78,12 @@ class EnrichTicks:
     """When the next one begins."""
     _resume_s: float = attrs.field(default=-math.inf, init=False)
     """When one that had to pause goes on."""
+    _in_vain_since_s: float | None = attrs.field(default=None, init=False)
+    """Since when lookups fail."""
+    _look_up_at_s: float = attrs.field(default=-math.inf, init=False)
+    """When the next one is tried."""
+    _owes: bool = attrs.field(default=False, init=False)
+    """Whether ticks went on without an answer."""
 
     def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
         """Take over partitions; reference data belongs to none of them, and stored ticks to the first."""
@@ -120,13 +131,14 @@ class EnrichTicks:
             self._ask_at_s = now_s + self.pause_s
             return
         self._ask_at_s = now_s + self.noticed_s
-        if version != self._version:
+        if version != self._version or self._owes:
             self._version, self._steps = version, Steps()
             self._begin_sweeps()
+            self._owes = False
 
     def _begin_sweeps(self) -> None:
         """Go through what is stored now, and once more a cache lifetime later."""
-        if self._is_sweeper and self._version:
+        if (self._is_sweeper or self._owes) and self._version:
             self.again.stop()
             self._sweeps_begun, self._due_s = 0, self.clock.monotonic_s()
 
@@ -173,14 +185,33 @@ class EnrichTicks:
         lacking = self._steps.lacking(ticks.frame["series"].to_physical())
         if lacking.any():
             named = ticks.frame.select("series", "tenant_id", "instrument_id").filter(lacking).unique("series")
-            self._steps = self._looked_up(named)
+            keys = [InstrumentKey(*row) for row in named.select("tenant_id", "instrument_id").iter_rows()]
+            found = self._looked_up(keys, now_s)
+            if found is None:
+                self._owes = True
+                self.meter.count("enrichment_unanswered_total", int(lacking.sum()))
+                return self._with(named, [steps_of(key.instrument_id, (UNKNOWN,), NO_LIMITS) for key in keys])
+            self._steps = self._with(named, found)
         self._remember(hits=len(ticks) - int(lacking.sum()), misses=int(lacking.sum()))
         return self._steps
 
-    def _looked_up(self, named: pl.DataFrame) -> Steps:
-        keys = [InstrumentKey(*row) for row in named.select("tenant_id", "instrument_id").iter_rows()]
-        histories, limits = self.catalog.lookup(keys), self.policies.limits()
-        steps = [steps_of(key.instrument_id, histories[key], limits) for key in keys]
+    def _looked_up(self, keys: Sequence[InstrumentKey], now_s: float) -> list[list[Step]] | None:
+        """What is known of these; None once it was waited for long enough, or just was in vain."""
+        if now_s < self._look_up_at_s:
+            return None
+        try:
+            histories, limits = self.catalog.lookup(keys), self.policies.limits()
+        except Retryable:
+            since_s = now_s if self._in_vain_since_s is None else self._in_vain_since_s
+            self._in_vain_since_s = since_s
+            if now_s - since_s < self.patience_s:
+                raise
+            self._look_up_at_s = now_s + self.pause_s
+            return None
+        self._in_vain_since_s = None
+        return [steps_of(key.instrument_id, histories[key], limits) for key in keys]
+
+    def _with(self, named: pl.DataFrame, steps: Sequence[Sequence[Step]]) -> Steps:
         return self._steps.extended(dict(zip(named["series"].to_physical(), steps, strict=True)))
 
     def _remember(self, hits: int, misses: int) -> None:

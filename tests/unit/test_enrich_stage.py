@@ -14,6 +14,7 @@ from application.stage import Share
 from application.stages.enrich import EnrichTicks
 from domain.gold.limits import PriceLimits
 from domain.gold.taxonomy import UNKNOWN, Classification, History, InstrumentKey, Steps, enriched, steps_of
+from domain.silver.quality import Flag
 from domain.silver.tick import Tick
 from tests.builders import tick, ticks
 from tests.performing import Performed, StandingClock, Tally, polled
@@ -335,3 +336,48 @@ def test_a_table_that_can_not_be_gone_through_holds_up_no_tick(loaded: Enriching
     clock.seconds = 65
     loaded.turns()
     assert loaded.commodities() == ["natural_gas", "natural_gas"]
+
+
+def test_new_ticks_wait_a_while_for_a_catalog_that_is_away(
+    enriching: Enriching, catalog: AskedCatalog, clock: StandingClock
+) -> None:
+    catalog.down = True
+    for seconds in (0, 59.9):
+        clock.seconds = seconds
+        with pytest.raises(StoreUnavailable):
+            enriching.turn(tick())
+    catalog.down = False
+    enriching.turn(tick())
+    assert enriching.commodities() == ["natural_gas"]
+
+    catalog.down, clock.seconds = True, 400
+    with pytest.raises(StoreUnavailable):
+        enriching.turn(tick("10:01"))
+
+
+def test_then_they_go_on_undescribed_and_are_enriched_again_by_whoever_let_them_go_once_it_is_back(
+    stage: EnrichTicks, table: WatchedTable, catalog: AskedCatalog, clock: StandingClock, tally: Tally
+) -> None:
+    stage.assigned({TopicPartition(topics.NORMALIZED, 1): Share()})
+    enriching = Enriching(stage, table, Performed({"enriched_ticks": table}))
+    catalog.loads = 7
+    enriching.turn()
+    catalog.down = True
+    with pytest.raises(StoreUnavailable):
+        enriching.turn(tick())
+    clock.seconds = 60
+    enriching.turn(tick())
+    assert enriching.commodities() == [""]
+    (told,) = [facts.frame["quality_flags"].item() for _, facts in enriching.performed.heard]
+    assert told == int(Flag.MISSING_METADATA)
+    assert tally.figures["enrichment_unanswered_total"] == 1
+
+    catalog.down, clock.seconds = False, 119
+    enriching.turn(tick("10:01"))
+    assert catalog.asked == []
+    clock.seconds = 120
+    enriching.turns()
+    assert enriching.commodities() == ["natural_gas", "natural_gas"]
+    clock.seconds = 130
+    enriching.turns()
+    assert table.gone_through == 1
