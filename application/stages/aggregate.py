@@ -30,7 +30,8 @@ from domain.batch import INSTANT, micros
 from domain.gold.bar import Cause, fold, gathered, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods, period_code
 from domain.gold.lateness import Adaptation
-from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, period_keys, settle
+from domain.gold.recognition import KNOWN_BY, Recognition
+from domain.gold.settling import Change, SettledBars, bar_contents, bar_keys, settle
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Mark, SealBook
 from domain.gold.window import (
@@ -39,7 +40,6 @@ from domain.gold.window import (
     Waits,
     Windows,
     arrived,
-    contested,
     digests,
     in_order,
     parts_of_ticks,
@@ -55,8 +55,6 @@ from domain.time import SECOND_US
 NAME = "aggregation"
 SEALS = "bar_seals"
 BAR_REVISIONS = "bar_revisions"
-KNOWN_BY = ("key", "version", "content", "series", "ts", "source_seq")
-"""What of ticks is remembered, or says whether it may be."""
 MOST_OBSERVED = 100
 """Ticks of one batch whose lateness is measured."""
 
@@ -109,11 +107,7 @@ class AggregateBars:
     consumes: Sequence[str] = (topics.ENRICHED, topics.RECOMPUTE)
     _windows: Windows = attrs.field(init=False)
     _waiting: Waiting = attrs.field(init=False, factory=Waiting)
-    _winners: Winners = attrs.field(init=False)
-    _doubted: Winners = attrs.field(init=False)
-    """Windows that are doubtful since they were closed, or were computed before they were."""
-    _inherited: dict[int, int] = attrs.field(init=False, factory=dict)
-    """The end of each partition of ticks as it was assigned."""
+    _known: Recognition = attrs.field(init=False)
     _announced: Winners = attrs.field(init=False)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     _periods: Periods = attrs.field(init=False, factory=Periods)
@@ -122,6 +116,7 @@ class AggregateBars:
 
     def __attrs_post_init__(self) -> None:
         self._windows = Windows(self.intervals.base, Waits(FeedPolicies.of([])), self.patience.limits)
+        self._known = Recognition(self.intervals.base, self.patience.remembered)
         self._forget()
 
     @property
@@ -140,7 +135,7 @@ class AggregateBars:
         waits = Waits(self.policies.feeds(), patience.lateness_s, patience.idle_s, patience.adaptation)
         self._forget()
         self._positions.update({where: share.floor for where, share in shares.items() if share.floor is not None})
-        self._inherited.update({where.partition: shares[where].end for where in _of_ticks(shares)})
+        self._known.inherit({where.partition: shares[where].end for where in _of_ticks(shares)})
         sealed = self.seals.of_partitions(_tick_partitions(shares)).frame
         book = self._windows.seals.raised(sealed["series"], micros(sealed["sealed_until"]))
         self._windows = attrs.evolve(self._windows.without(_tick_partitions(shares)), seals=book, waits=waits)
@@ -164,8 +159,7 @@ class AggregateBars:
         return self._decide(Polled(), self.clock.monotonic_s(), tell=True)
 
     def _forget(self) -> None:
-        self._winners = Winners(self.patience.remembered)
-        self._doubted = Winners(self.patience.remembered)
+        self._known.forget()
         self._announced = Winners(self.patience.remembered)
 
     def _decide(self, polled: Polled, now_s: float, *, tell: bool) -> Outcome:
@@ -200,43 +194,10 @@ class AggregateBars:
         if not late.height:
             return _Late(late, late, RecomputeRequests.empty())
         self._observe_lateness(taken)
-        known = self._winners.lookup(late["key"])
-        closed = taken.closed.filter(~contested(taken.closed)).select("key", "version", "content")
-        just_closed = late.select("key").join(closed, on="key", how="left", maintain_order="left")
-        known = just_closed.select(
-            pl.coalesce("version", known["version"]).alias("version"),
-            pl.coalesce("content", known["content"]).alias("content"),
-        )
-        same = late["content"] == known["content"]
-        newer = (late["version"] > known["version"]) & same & ~self._is_doubtful(late["window"], taken.closed)
-        repeat = ((late["version"] == known["version"]) | newer).fill_null(value=False)
-        asking = late.filter(~repeat)
-        corrects = (~same).fill_null(value=False).filter(~repeat)
-        requests = requests_for(asking, corrects, self.intervals.base)
-        return _Late(late.filter(repeat), asking, requests)
-
-    def _is_doubtful(self, windows: pl.Series, closed: pl.DataFrame) -> pl.Series:
-        """
-        Whether an owner that stood still may put a bar above the one this process closed these windows with.
-
-        It would count versions that were not read here yet: repeats, of which the first therefore asks for the window
-        to be computed from stored ticks, which knows them all.
-
-        Args:
-            windows: Period codes.
-            closed: The ticks of the windows that are closed in this turn.
-        """
-        doubted = self._doubted.lookup(self._keys(windows))["version"].is_not_null()
-        inherited = self._inherited_among(closed)
-        return doubted | windows.is_in(inherited.implode()) if len(inherited) else doubted
-
-    def _inherited_among(self, ticks: pl.DataFrame) -> pl.Series:
-        """Windows of which another owner may have read ticks before their partition was assigned here."""
-        end = ticks["partition"].replace_strict(self._inherited, default=0, return_dtype=pl.Int64)
-        return ticks["window"].filter(ticks["offset"] < end).unique()
-
-    def _keys(self, windows: pl.Series) -> pl.Series:
-        return period_keys(windows, self.intervals.base)
+        judged = self._known.judge(late, taken.closed)
+        asking = late.filter(~judged.repeat)
+        requests = requests_for(asking, judged.corrects.filter(~judged.repeat), self.intervals.base)
+        return _Late(late.filter(judged.repeat), asking, requests)
 
     def _observing(self, taken: Taken, arrivals: pl.DataFrame, late: "_Late") -> Taken:
         """Count how late a sample of the arrivals came. What was stated again is left out: it came in time before."""
@@ -264,7 +225,7 @@ class AggregateBars:
         return base_windows(pl.concat(placed), self.intervals.base)
 
     def _base_bars(self, taken: Taken, open_ticks: pl.DataFrame, requested: pl.DataFrame) -> "_Base":
-        nothing_read = taken.closed[[*KNOWN_BY, "window"]].clear()
+        nothing_read = taken.closed[list(KNOWN_BY)].clear()
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
             return _Base(SettledBars.none(), nothing_read)
@@ -312,7 +273,7 @@ class AggregateBars:
         """Those whose windows are closed, with their `window`; what is known of others is known by their open windows."""
         window = window_codes(ticks["series"], ticks["ts"], self.intervals.base)
         sealed = window_ends_us(window, self.intervals.base) <= seals.until(ticks["series"])
-        return ticks[list(KNOWN_BY)].hstack([window]).filter(sealed)
+        return ticks.hstack([window])[list(KNOWN_BY)].filter(sealed)
 
     def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: Cause | None) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))
@@ -413,31 +374,14 @@ class AggregateBars:
         if len(turn.taken.sealed):
             highest_us = micros(turn.taken.sealed.frame["sealed_until"]).max()
             self.meter.gauge("bar_sealed_until_seconds", cast("int", highest_us) / SECOND_US)
-        repeats = turn.late.repeats
-        self._recognise(turn.base.read)
-        self._recognise(turn.taken.closed)
-        self._winners.remember(repeats["key"], repeats["version"], repeats["content"])
-        self._winners.forget(turn.late.asking["key"])
-        self._doubt(turn)
+        self._known.learn(turn.taken.closed, turn.base.read, turn.late.repeats, turn.late.asking)
+        self._known.doubt(self._early(turn))
 
-    def _doubt(self, turn: "_Turn") -> None:
-        """Doubt windows that others may have read of as well, and those computed too early, until they are computed from stored ticks."""
+    def _early(self, turn: "_Turn") -> pl.Series:
+        """The windows that were computed before they were closed."""
         asked = period_code(turn.served.windows["series"], turn.served.windows["start"])
-        early = asked.filter(
-            window_ends_us(asked, self.intervals.base) > turn.windows.seals.until(turn.served.windows["series"])
-        )
-        doubted = self._keys(pl.concat([self._inherited_among(turn.taken.closed), early]).unique())
-        once = pl.Series([1], dtype=pl.UInt64).new_from_index(0, len(doubted))
-        self._doubted.remember(doubted, once, once)
-        self._doubted.forget(self._keys(turn.base.read["window"].unique()))
-
-    def _recognise(self, ticks: pl.DataFrame) -> None:
-        """From now on repeats of these ticks, which are in their bars, are skipped; not of those whose version matters."""
-        apart = contested(ticks)
-        if apart.any():
-            self._winners.forget(ticks["key"].filter(apart))
-            ticks = ticks.filter(~apart)
-        self._winners.remember(ticks["key"], ticks["version"], ticks["content"])
+        sealed_us = turn.windows.seals.until(turn.served.windows["series"])
+        return asked.filter(window_ends_us(asked, self.intervals.base) > sealed_us)
 
 
 @attrs.frozen
