@@ -19,13 +19,14 @@ from urllib3.exceptions import HTTPError
 
 from adapters.clickhouse.client import (
     CREATE_DATABASE,
+    INSERTING,
     KEYS,
     Address,
     Parameters,
     quoted,
     structure,
 )
-from adapters.clickhouse.errors import translated
+from adapters.clickhouse.errors import translated, translated_insert
 
 ARROW = "Arrow"
 FAILURES = (Error, HTTPError, OSError, RuntimeError)
@@ -91,9 +92,10 @@ class ConnectClient:
         what = f"inserting {rows.height} rows into {table}"
         self._calling(
             lambda client: client.raw_insert(
-                f"{quoted(self.database)}.{quoted(table)}", rows.columns, block, fmt=ARROW
+                f"{quoted(self.database)}.{quoted(table)}", rows.columns, block, dict(INSERTING), ARROW
             ),
             what,
+            translated_insert,
         )
 
     def close(self) -> None:
@@ -116,11 +118,13 @@ class ConnectClient:
             return self._calling(lambda client: _with_file(sql, keys, lambda text: ask(client, text, None)), what)
         return self._calling(lambda client: ask(client, sql.replace(KEYS, "keys"), _external(keys)), what)
 
-    def _calling(self, call: Callable[[Client], T], what: str) -> T:
+    def _calling(
+        self, call: Callable[[Client], T], what: str, meaning: Callable[[BaseException, str], Exception] = translated
+    ) -> T:
         try:
             return call(self._connected())
         except FAILURES as error:
-            raise translated(error, what) from error
+            raise meaning(error, what) from error
 
     def _connected(self) -> Client:
         with self._lock:

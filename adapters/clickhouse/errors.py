@@ -2,7 +2,8 @@
 What ClickHouse's error codes mean to us.
 
     transient      the server is busy, full, read-only or away: StoreUnavailable, the same call may succeed later
-    a row's fault  one row can't be stored, ever: the batch is bisected and that row handed back (RowRefused, RowsRefused)
+    a row's fault  one row of an insert can't be stored, ever: the batch is bisected and that row handed back
+                   (RowRefused, RowsRefused)
     deploy fault   a table or column is missing: SchemaBehind, whose message names the command that helps
     anything else  Fatal
 """
@@ -16,8 +17,10 @@ MIGRATE = "dataproc migrate up"
 TRANSIENT = frozenset(
     {
         32,  # ATTEMPT_TO_READ_AFTER_EOF
+        75,  # CANNOT_WRITE_TO_FILE_DESCRIPTOR
         159,  # TIMEOUT_EXCEEDED
         164,  # READONLY
+        173,  # CANNOT_ALLOCATE_MEMORY
         198,  # DNS_ERROR
         201,  # QUOTA_EXCEEDED
         202,  # TOO_MANY_SIMULTANEOUS_QUERIES
@@ -36,9 +39,11 @@ TRANSIENT = frozenset(
         319,  # UNKNOWN_STATUS_OF_INSERT
         394,  # QUERY_WAS_CANCELLED
         425,  # SYSTEM_ERROR
+        439,  # CANNOT_SCHEDULE_TASK
         473,  # DEADLOCK_AVOIDED
         999,  # KEEPER_EXCEPTION
         1000,  # POCO_EXCEPTION
+        1001,  # STD_EXCEPTION: memory or space that could not be had
     }
 )
 
@@ -58,7 +63,6 @@ OF_A_ROW = frozenset(
         349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
         407,  # DECIMAL_OVERFLOW
         469,  # VIOLATED_CONSTRAINT
-        1001,  # STD_EXCEPTION: what a decoder of a value throws
     }
 )
 
@@ -126,7 +130,7 @@ def translated(error: BaseException, what: str) -> Exception:
         what: What was being done, for the message.
 
     Returns:
-        StoreUnavailable, RowRefused, or one of the Fatal errors above. Passwords in addresses are masked.
+        StoreUnavailable, or one of the Fatal errors above. Passwords in addresses are masked.
     """
     code, told = code_of(error), masked(str(error))
     if any(text in told for text in LOCKED):
@@ -136,8 +140,6 @@ def translated(error: BaseException, what: str) -> Exception:
         )
     if code is None or code in TRANSIENT:
         return StoreUnavailable(f"{what}: ClickHouse can't do it now: {told}", CLICKHOUSE)
-    if code in OF_A_ROW:
-        return RowRefused(told)
     if code in OF_THE_SCHEMA:
         return SchemaBehind(f"{what}: the database is not as this program needs it ({told}); run `{MIGRATE}`")
     if code in OF_THE_ACCOUNT:
@@ -146,6 +148,11 @@ def translated(error: BaseException, what: str) -> Exception:
             "check DATA_PROC_CLICKHOUSE_URL and the grants in migrations/clickhouse/users.sql"
         )
     return QueryFailed(f"{what}: ClickHouse refuses it: {told}")
+
+
+def translated_insert(error: BaseException, what: str) -> Exception:
+    """The same for an insert, which alone may fail by a row of its own: RowRefused."""
+    return RowRefused(masked(str(error))) if code_of(error) in OF_A_ROW else translated(error, what)
 
 
 def masked(told: str) -> str:

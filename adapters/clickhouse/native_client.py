@@ -20,7 +20,7 @@ from adapters.clickhouse.client import (
     quoted,
     structure,
 )
-from adapters.clickhouse.errors import QueryFailed, translated
+from adapters.clickhouse.errors import QueryFailed, translated, translated_insert
 
 FAILURES = (Error, OSError, EOFError)
 
@@ -76,6 +76,7 @@ class NativeClient:
         self._calling(
             lambda client: client.execute(sql, columns, columnar=True, settings=dict(INSERTING)),
             f"inserting {rows.height} rows into {table}",
+            translated_insert,
         )
 
     def close(self) -> None:
@@ -95,7 +96,9 @@ class NativeClient:
             f"running {sql.split(None, 1)[0]}",
         )
 
-    def _calling(self, call: Callable[[Client], T], what: str) -> T:
+    def _calling(
+        self, call: Callable[[Client], T], what: str, meaning: Callable[[BaseException, str], Exception] = translated
+    ) -> T:
         client = None
         try:
             client = self._taken() or self._connect(self.database)
@@ -103,7 +106,7 @@ class NativeClient:
         except FAILURES as error:
             if client:
                 client.disconnect()
-            raise translated(error, what) from error
+            raise meaning(error, what) from error
         with self._lock:
             self._idle.append(client)
         return result

@@ -15,7 +15,7 @@ import pytest
 from adapters.clickhouse.client import Address, BadAddress, ClickHouse, quoted
 from adapters.clickhouse.connect_client import ConnectClient
 from adapters.clickhouse.connecting import connect
-from adapters.clickhouse.errors import DirectoryInUse, QueryFailed, RowRefused, code_of, translated
+from adapters.clickhouse.errors import DirectoryInUse, QueryFailed, RowRefused, code_of, translated, translated_insert
 from adapters.clickhouse.latest_table import ClickHouseLatestTable
 from adapters.clickhouse.tick_table import ClickHouseTickTable
 from application.ports.errors import Denied, RowsRefused, SchemaBehind, StoreUnavailable
@@ -76,6 +76,11 @@ class TestConversation:
         found = client.rows("SELECT name, at FROM @keys ORDER BY name", dict(keys.schema), keys=keys)
         assert found.equals(keys)
 
+    def test_an_insert_leaves_replacing_to_merges(self, client: ClickHouse) -> None:
+        ClickHouseTickTable(client).upsert(ticks(tick("10:00", "3.1", version=1), tick("10:00", "3.2", version=2)))
+        assert client.rows("SELECT toInt64(count()) AS x FROM silver_ticks", WHOLE)["x"].item() == 2
+        assert len(ClickHouseTickTable(client).final()) == 1
+
     def test_an_empty_answer_has_its_columns(self, client: ClickHouse) -> None:
         assert client.rows("SELECT toInt64(1) AS x WHERE 0", WHOLE).equals(pl.DataFrame(schema=WHOLE))
 
@@ -119,6 +124,12 @@ class TestRefusals:
     def test_nonsense_is_fatal(self, client: ClickHouse) -> None:
         with pytest.raises(QueryFailed):
             client.command("SELEKT 1")
+
+    def test_a_value_that_can_not_be_read_is_no_row_where_nothing_is_inserted(self, client: ClickHouse) -> None:
+        with pytest.raises(QueryFailed, match="Code: 6"):
+            client.rows("SELECT toInt64('no number') AS x", WHOLE)
+        with pytest.raises(QueryFailed, match="Code: 6"):
+            client.command("SELECT toInt64('no number')")
 
     @pytest.mark.parametrize("scheme", ["http", "clickhouse"])
     def test_a_server_that_is_away_can_be_asked_again(self, scheme: str) -> None:
@@ -167,17 +178,23 @@ class TestRefusals:
 
 
 class TestCodes:
-    @pytest.mark.parametrize("code", [159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 319])
+    @pytest.mark.parametrize("code", [75, 159, 164, 173, 202, 203, 209, 210, 241, 242, 243, 252, 319, 439])
     def test_some_pass(self, code: int) -> None:
         assert isinstance(translated(_error(code), "x"), StoreUnavailable)
+
+    @pytest.mark.parametrize("told", ["std::bad_alloc", "filesystem error: No space left on device"])
+    def test_what_the_engine_s_own_process_lacks_is_no_fault_of_a_row(self, told: str) -> None:
+        error = RuntimeError(f"std::exception. Code: 1001, type: std::exception, e.what() = {told}")
+        assert isinstance(translated_insert(error, "x"), StoreUnavailable)
 
     @pytest.mark.parametrize("code", [16, 47, 60, 81])
     def test_some_are_cured_by_a_migration(self, code: int) -> None:
         assert isinstance(translated(_error(code), "x"), SchemaBehind)
 
     @pytest.mark.parametrize("code", [469, 407, 69, 27])
-    def test_some_are_the_fault_of_a_row(self, code: int) -> None:
-        assert isinstance(translated(_error(code), "x"), RowRefused)
+    def test_some_are_the_fault_of_a_row_where_rows_were_inserted(self, code: int) -> None:
+        assert isinstance(translated_insert(_error(code), "x"), RowRefused)
+        assert isinstance(translated(_error(code), "x"), QueryFailed)
 
     @pytest.mark.parametrize("code", [497, 516, 192])
     def test_some_are_about_rights(self, code: int) -> None:
