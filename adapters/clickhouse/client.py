@@ -10,6 +10,7 @@ come with a query: it is the table `@keys` there, so that tens of thousands of k
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -74,6 +75,9 @@ class ClickHouse(Protocol):
         Raises:
             RowRefused: A row of them can't be stored.
         """
+
+    def patient(self, answer_within_s: float) -> AbstractContextManager["ClickHouse"]:
+        """The same database by connections of its own, which wait that long for an answer."""
 
     def close(self) -> None:
         """Let the connections go."""

@@ -1,7 +1,8 @@
 """The conversation by clickhouse-connect: the engine in this process, or a server's HTTP port. Blocks travel as Arrow."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -97,6 +98,16 @@ class ConnectClient:
             what,
             translated_insert,
         )
+
+    @contextmanager
+    def patient(self, answer_within_s: float) -> "Iterator[ConnectClient]":
+        """The same database with that patience; the engine in process is waited for anyway, and opened once."""
+        if self.in_process:
+            yield self
+            return
+        other = ConnectClient(attrs.evolve(self._address, answer_within_s=answer_within_s))
+        with closing(other):
+            yield other
 
     def close(self) -> None:
         """Let the connections go."""

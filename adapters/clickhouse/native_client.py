@@ -1,6 +1,7 @@
 """The conversation by clickhouse-driver: a server's native port. Blocks travel as columns of plain values."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -78,6 +79,10 @@ class NativeClient:
             f"inserting {rows.height} rows into {table}",
             translated_insert,
         )
+
+    def patient(self, answer_within_s: float) -> AbstractContextManager["NativeClient"]:
+        """The same database by connections of its own, which wait that long for an answer."""
+        return closing(NativeClient(attrs.evolve(self._address, answer_within_s=answer_within_s)))
 
     def close(self) -> None:
         """Let the connections go; one that carries a call is closed after it."""

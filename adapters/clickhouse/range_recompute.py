@@ -25,6 +25,12 @@ LONGEST_SLICE = timedelta(days=5 * 365)
 LONGEST_DAY = timedelta(days=2)
 """Further than any clock's day reaches beyond the instants in it."""
 
+COMPUTED_WITHIN_S = 3600.0
+"""
+How long one INSERT may say nothing. A server behind HTTP is silent until a slice is sorted and stored, which is minutes
+of a busy machine; the patience with other statements would give it up, and a repeat would take as long.
+"""
+
 _MARKET = "splitByChar('.', instrument_id)[1]"
 
 
@@ -79,8 +85,9 @@ class ClickHouseRangeRecompute:
             "last": micros(end),
             **group.parameters,
         }
-        for statement in self._statements(group):
-            self.client.command(f"{statement} {READING}, {bar_sql.SETTINGS}", parameters, group.keys)
+        with self.client.patient(COMPUTED_WITHIN_S) as computing:
+            for statement in self._statements(group):
+                computing.command(f"{statement} {READING}, {bar_sql.SETTINGS}", parameters, group.keys)
 
     def _statements(self, group: _Group) -> Iterator[str]:
         """Base bars first; every coarser one is folded from what was stored just before."""

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from adapters.clickhouse import range_recompute
+from adapters.clickhouse import bar_sql, range_recompute
 from adapters.clickhouse.bar_revision_table import ClickHouseBarRevisionTable
 from adapters.clickhouse.bar_table import ClickHouseBarTable
 from adapters.clickhouse.client import ClickHouse
+from adapters.clickhouse.connecting import connect
 from adapters.clickhouse.range_recompute import ClickHouseRangeRecompute
 from adapters.clickhouse.seal_table import ClickHouseSealTable
 from adapters.clickhouse.tick_table import ClickHouseTickTable
 from adapters.memory.tables import MemoryBarRevisionTable, MemoryBarTable, MemoryTickTable
+from application.ports.errors import StoreUnavailable
 from application.ports.range_recompute import BarRange, Slice
 from domain.gold.bar import BarBatch, Cause, fold, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods
@@ -28,7 +30,7 @@ from domain.gold.window import digests, in_order, parts_of_ticks
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick, TickBatch
 from tests.builders import TEN, at, tick
-from tests.support.clickhouse import INTERVALS, TRANSPORTS, database, emptied
+from tests.support.clickhouse import INTERVALS, TRANSPORTS, database, emptied, url_of
 
 DAY = timedelta(days=1)
 EARLY = datetime(1970, 1, 1, tzinfo=UTC)
@@ -208,6 +210,21 @@ def test_every_transport_computes_them(transport: str) -> None:
     domain, clickhouse = ByDomain.of(intervals, facts), InClickHouse.of(database(transport), intervals, facts)
     domain.recompute(seals_of({}), Cause.LATE)
     clickhouse.recompute(seals_of({}), Cause.LATE, instrument_ids=NAMES)
+    assert_alike(domain, clickhouse)
+
+
+def test_a_slice_may_take_longer_than_other_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    storing = bar_sql.storing
+    monkeypatch.setattr(bar_sql, "storing", lambda bars, stored: f"{storing(bars, stored)} WHERE sleep(3) = 0")
+    facts, base = [tick()], BarIntervals.parse(["5m"])
+    domain, clickhouse = ByDomain.of(base, facts), InClickHouse.of(database("http"), base, facts)
+    impatient = InClickHouse(connect(url_of("http"), answer_within_s=2), base)
+
+    with pytest.raises(StoreUnavailable):
+        impatient.client.command("SELECT sleep(3)")
+    domain.recompute(seals_of({}), Cause.BACKFILL)
+    impatient.recompute(seals_of({}), Cause.BACKFILL)
+
     assert_alike(domain, clickhouse)
 
 
