@@ -94,6 +94,9 @@ class ScriptedLog:
     def end_offsets(self, names: Sequence[str]) -> Mapping[TopicPartition, int]:
         return self.inner.end_offsets(names)
 
+    def next_records(self, positions: Mapping[TopicPartition, int | None]) -> Mapping[TopicPartition, int]:
+        return self.inner.next_records(positions)
+
     def subscribe(self, group: str, names: Sequence[str], listener: Listener) -> Any:
         consumer = self.inner.subscribe(group, names, listener)
         return Scripted(consumer, self.script, {"poll": "poll", "commit": "commit"})

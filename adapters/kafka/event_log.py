@@ -1,7 +1,7 @@
 """The event log on Kafka: typed batches in, typed batches out; bytes, keys and partitions stay in here."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from adapters.kafka import marks
 from adapters.kafka.access import KafkaAccess
 from adapters.kafka.consumer import KafkaConsumer, Membership
+from adapters.kafka.onlooking import next_records
 from adapters.kafka.producing import Appender, Record
 from adapters.kafka.refusals import refusal
 from adapters.wire.events import EventCodec
@@ -73,6 +74,10 @@ class KafkaEventLog:
         """How far the group has come, for each partition it has committed."""
         places = marks.read(self.access, group, self._places(topics))
         return {_where(place): marks.progress(place) for place in places if place.offset >= 0}
+
+    def next_records(self, positions: Mapping[TopicPartition, int | None]) -> dict[TopicPartition, int]:
+        """The offset of the first record at or behind each of these; where none is left, of the next one."""
+        return next_records(self.access, positions)
 
     def close(self) -> None:
         """Let the connections go."""

@@ -134,6 +134,17 @@ class MemoryEventLog:
         known = self._groups.get(group, Group()).progress
         return {where: progress for where, progress in known.items() if where.topic in topics}
 
+    def next_records(self, positions: Mapping[TopicPartition, int | None]) -> dict[TopicPartition, int]:
+        """The offset of the first record at or behind each of these; where none is left, of the next one."""
+        return {where: self._next_record(where, at or 0) for where, at in positions.items()}
+
+    def _next_record(self, where: TopicPartition, at: int) -> int:
+        for segment in self._segments.get(where.topic, ()):
+            if segment.last.get(where.partition, -1) >= at:
+                own = (segment.partition == where.partition) & (segment.offset >= at)
+                return int(segment.offset.filter(own)[0])
+        return max(at, self.end(where))
+
     def _all(self, topics: Iterable[str]) -> list[TopicPartition]:
         wanted = set(topics)
         declared = {TopicPartition(topic, number) for topic in wanted for number in range(self.partitions_of(topic))}

@@ -158,6 +158,17 @@ class SqliteEventLog:
             known = self._groups[group].progress if group in self._groups else {}
             return {where: progress for where, progress in known.items() if where.topic in topics}
 
+    def next_records(self, positions: Mapping[TopicPartition, int | None]) -> dict[TopicPartition, int]:
+        """The offset of the first record at or behind each of these; where none is left, of the next one."""
+        with self._lock:
+            return {where: self._next_record(where, at or 0) for where, at in positions.items()}
+
+    def _next_record(self, where: TopicPartition, at: int) -> int:
+        for segment in self._segments.get(where.topic, ()):
+            if segment.bounds.get(where.partition, (0, -1))[1] >= at:
+                return int(self.taken(segment, {where.partition: at}, 1).offset[0])
+        return max(at, self.end(where))
+
     def partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         """Every partition of these topics, ascending."""
         wanted = set(topics)

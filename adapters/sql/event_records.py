@@ -70,6 +70,11 @@ class Undecoded:
     def __len__(self) -> int:
         return self.frame.height
 
+    @property
+    def offset(self) -> pl.Series:
+        """Of each record."""
+        return self.frame["offset"]
+
     def unread(self, unread: Mapping[int, int], room: int) -> Self:
         """Those at or above these offsets by partition, at most so many."""
         at = _wanted(self.frame["partition"], self.frame["offset"], unread, room)

@@ -162,3 +162,14 @@ class EventLog(Protocol):
 
     def progress(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Progress]:
         """For each partition of these topics that the group has committed, how far it has come."""
+
+    def next_records(self, positions: Mapping[TopicPartition, int | None]) -> Mapping[TopicPartition, int]:
+        """
+        For each partition the offset of the first record at or behind an offset; where none is left, of the next one.
+
+        Offsets between hold nothing that anybody will read: retention took it, or it is the log's own, such as the end
+        of a transaction. None asks from the beginning. An offset that lies before it stands as it is: what it names is lost.
+
+        Raises:
+            Retryable: The log can't be reached.
+        """

@@ -2,7 +2,8 @@
 How far every stage has come, and whether all is done.
 
 Position and floor differ: a stage has performed everything before its position, and a restart resumes from its floor,
-which open windows hold back. Lag is counted from the position.
+which open windows hold back. Lag is counted from the position, which is moved over offsets that hold no record: the log
+keeps some for itself, and some are gone before a stage ever read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,11 +29,18 @@ class PartitionLag:
     """The offset the next record will get."""
     owed: int
     """Changed windows whose bars are still to be announced."""
+    begin: int = 0
+    """The first record there is; looked for where the stage never committed."""
+
+    @property
+    def where(self) -> TopicPartition:
+        """The partition."""
+        return TopicPartition(self.topic, self.partition)
 
     @property
     def lag(self) -> int:
         """Records not performed yet."""
-        return max(0, self.end - (self.position or 0))
+        return max(0, self.end - (self.begin if self.position is None else self.position))
 
 
 @attrs.frozen
@@ -60,8 +68,10 @@ class ReadLag:
     def _of(self, stage: StageMap) -> Iterator[PartitionLag]:
         progress = self.log.progress(self.group_of(stage.name), stage.consumes)
         ends = self.log.end_offsets(stage.consumes)
-        for where in sorted(ends, key=lambda place: (stage.consumes.index(place.topic), place.partition)):
-            yield _row(stage.name, where, progress.get(where), ends[where])
+        rows = [_row(stage.name, where, progress.get(where), end) for where, end in ends.items()]
+        stands = self.log.next_records({row.where: row.position for row in rows if row.lag})
+        moved = [_moved(row, stands[row.where]) if row.where in stands else row for row in rows]
+        yield from sorted(moved, key=lambda row: (stage.consumes.index(row.topic), row.partition))
 
 
 def _row(stage: str, where: TopicPartition, come: Progress | None, end: int) -> PartitionLag:
@@ -74,6 +84,11 @@ def _row(stage: str, where: TopicPartition, come: Progress | None, end: int) -> 
         end=end,
         owed=come.owed if come else 0,
     )
+
+
+def _moved(row: PartitionLag, stands: int) -> PartitionLag:
+    """Over offsets that hold no record."""
+    return attrs.evolve(row, begin=stands) if row.position is None else attrs.evolve(row, position=stands)
 
 
 def all_done(rows: Sequence[PartitionLag]) -> bool:

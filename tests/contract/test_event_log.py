@@ -199,6 +199,20 @@ def test_a_poll_says_where_each_partition_goes_on(world: World) -> None:
     assert positions(polls) == ends
 
 
+def test_the_next_record_of_a_partition_is_looked_for_from_any_offset(world: World) -> None:
+    world.put(some_raw(world.raw, 0, 0, 1, 0))
+    where = [TopicPartition(world.raw, number) for number in range(3)]
+
+    assert world.log.next_records({where[0]: None, where[1]: 0, where[2]: None}) == {
+        where[0]: 0,
+        where[1]: 0,
+        where[2]: 0,
+    }
+    assert world.log.next_records({where[0]: 2, where[1]: 1}) == {where[0]: 2, where[1]: 1}
+    assert world.log.next_records({where[0]: 3}) == {where[0]: 3}
+    assert world.log.next_records({}) == {}
+
+
 def test_a_poll_brings_at_most_what_was_asked_for(world: World) -> None:
     world.log.publish(world.typed, ticks(*some_ticks()))
 

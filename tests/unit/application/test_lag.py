@@ -21,6 +21,8 @@ class LogAtRest:
 
     ends: dict[TopicPartition, int]
     come: dict[str, dict[TopicPartition, Progress]]
+    records: dict[TopicPartition, int] = attrs.field(factory=dict)
+    """The next record of partitions that hold none at the offset one would expect."""
     asked: list[str] = attrs.field(factory=list)
 
     def publish(self, topic: str, facts: Batch[Any]) -> None:
@@ -40,6 +42,10 @@ class LogAtRest:
         self.asked.append(f"progress of {group}")
         return self.come.get(group, {})
 
+    def next_records(self, positions: Mapping[TopicPartition, int | None]) -> Mapping[TopicPartition, int]:
+        self.asked += [f"records from {at} on" for at in positions.values()]
+        return {where: self.records.get(where, at or 0) for where, at in positions.items()}
+
 
 def read(log: LogAtRest, *stages: str) -> list[PartitionLag]:
     return ReadLag(log, [stage for stage in STAGES if stage.name in stages], lambda stage: f"our-{stage}")()
@@ -58,6 +64,30 @@ def test_a_stage_that_never_committed_is_behind_by_everything() -> None:
     (row,) = read(LogAtRest({ENRICHED: 7}, {}), "projection")
 
     assert (row.position, row.floor, row.lag) == (None, None, 7)
+
+
+def test_offsets_that_hold_no_record_are_no_lag() -> None:
+    come = {"our-projection": {ENRICHED: Progress(floor=3, position=9)}}
+    (ended,) = read(LogAtRest({ENRICHED: 10}, come, {ENRICHED: 10}), "projection")
+    (amid,) = read(LogAtRest({ENRICHED: 20}, come, {ENRICHED: 12}), "projection")
+
+    assert [(row.position, row.floor, row.lag) for row in (ended, amid)] == [(10, 3, 0), (12, 3, 8)]
+    assert all_done([ended])
+
+
+def test_a_stage_that_never_committed_is_not_behind_by_what_is_gone() -> None:
+    (some,) = read(LogAtRest({ENRICHED: 7}, {}, {ENRICHED: 5}), "projection")
+    (none,) = read(LogAtRest({ENRICHED: 7}, {}, {ENRICHED: 7}), "projection")
+
+    assert [(row.position, row.lag) for row in (some, none)] == [(None, 2), (None, 0)]
+    assert all_done([none])
+
+
+def test_records_are_looked_for_only_where_some_may_be_left() -> None:
+    log = LogAtRest({ENRICHED: 10}, {"our-projection": {ENRICHED: Progress(floor=10, position=10)}})
+    read(log, "projection")
+
+    assert [question for question in log.asked if question.startswith("records")] == []
 
 
 def test_rows_come_by_stage_then_topic_as_it_reads_them_then_partition() -> None:
