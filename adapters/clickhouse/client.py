@@ -12,7 +12,7 @@ come with a query: it is the table `@keys` there, so that tens of thousands of k
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import attrs
 import polars as pl
@@ -97,6 +97,11 @@ class Address:
         """The same for a connection."""
         return min(CONNECT_WITHIN_S, self.answer_within_s)
 
+    @property
+    def directory(self) -> str:
+        """Of the engine in process; the URL writes %23 for #, and so on."""
+        return unquote(self.parts.path)
+
     @classmethod
     def parse(cls, url: str, answer_within_s: float = ANSWER_WITHIN_S) -> "Address":
         """
@@ -105,7 +110,7 @@ class Address:
         Raises:
             BadAddress: Its scheme is none of ours, or a part of it is missing.
         """
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme not in {"chdb", "http", "https", "clickhouse", "clickhouses"}:
             raise BadAddress(
                 f"{parts.scheme}:// is no way to reach ClickHouse; use chdb:///path, http:// or clickhouse://"
@@ -114,10 +119,21 @@ class Address:
         if parts.scheme == "chdb":
             if not parts.path.strip("/") or parts.netloc:
                 raise BadAddress("chdb needs a directory, written with three slashes: chdb:///path")
+            if "?" in unquote(parts.path):
+                raise BadAddress("chdb takes no directory with a ? in its path, where its options would begin")
             return cls(parts, named or DATABASE, answer_within_s)
         if not parts.hostname:
             raise BadAddress(f"{parts.scheme}:// needs a host, e.g. {parts.scheme}://127.0.0.1")
         return cls(parts, named or parts.path.strip("/") or DATABASE, answer_within_s)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - read for its refusal
+    except ValueError:
+        raise BadAddress("a ClickHouse URL names a port from 0 to 65535 after its host, or none") from None
+    return parts
 
 
 def quoted(name: str) -> str:

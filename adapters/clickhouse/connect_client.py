@@ -146,8 +146,8 @@ class ConnectClient:
     def _connect(self, database: str) -> Client:
         parts = self._address.parts
         if self.in_process:
-            Path(parts.path).mkdir(parents=True, exist_ok=True)
-            client = clickhouse_connect.get_client(interface="chdb", path=unquote(parts.path))
+            Path(self._address.directory).mkdir(parents=True, exist_ok=True)
+            client = clickhouse_connect.get_client(interface="chdb", path=self._address.directory)
             _die_at_once()
         else:
             client = clickhouse_connect.get_client(

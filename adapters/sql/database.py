@@ -63,7 +63,7 @@ class Database:
 
         Args:
             dsn: `postgresql://user:password@host:port/name` (options such as `sslmode=verify-full` after a `?`), or
-                `sqlite:///path`.
+                `sqlite:///path`, in which %23 is a #, and so on.
             bounds: How much of it to take.
 
         Raises:

@@ -8,22 +8,27 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from adapters.memory.clock import SystemClock
 from adapters.wire.events import EventCodec
 from adapters.wire.raw_avro import RawAvro
 from application import topics
 from domain.gold.interval import BarIntervals
-from entrypoints.settings import Settings
+from entrypoints.settings import BadSettings, Settings
 
 REFERENCE_FILE = "reference.sqlite"
 """Where the embedded profile keeps its reference data, within its folder."""
 
 
 def clickhouse(url: str, settings: Settings) -> Any:
+    from adapters.clickhouse.client import BadAddress
     from adapters.clickhouse.connecting import connect
 
-    return connect(url, settings.clickhouse_timeout_s)
+    try:
+        return connect(url, settings.clickhouse_timeout_s)
+    except BadAddress as error:
+        raise BadSettings([str(error)]) from error
 
 
 def clickhouse_census(client: Any) -> Any:
@@ -57,7 +62,7 @@ def range_recompute(client: Any, intervals: BarIntervals) -> Any:
 
 
 def embedded_tables_url(data_dir: Path) -> str:
-    return f"chdb://{data_dir.resolve() / 'tables'}"
+    return f"chdb://{quote(str(data_dir.resolve() / 'tables'))}"
 
 
 def embedded_log(data_dir: Path, codec: EventCodec) -> Any:
@@ -126,7 +131,7 @@ def reference_store(database: Any) -> Any:
 
 
 def embedded_reference_dsn(data_dir: Path) -> str:
-    return f"sqlite:///{data_dir.resolve() / REFERENCE_FILE}"
+    return f"sqlite:///{quote(str(data_dir.resolve() / REFERENCE_FILE))}"
 
 
 def kafka_access(settings: Settings) -> Any:

@@ -9,7 +9,7 @@ from tests.oracle.comparison import differences
 from tests.oracle.messages import as_line, messages
 from tests.oracle.results import results
 
-EQUAL, FAILED, WITH_DEAD_LETTERS = 0, 1, 3
+EQUAL, FAILED, BAD_USAGE, WITH_DEAD_LETTERS = 0, 1, 2, 3
 SMALL_BATCHES = {"DATA_PROC_MAX_BATCH_SIZE": "400"}
 
 
@@ -43,3 +43,24 @@ def test_a_second_process_on_the_same_folder_is_told_so(tmp_path: Path) -> None:
     finally:
         first.kill()
         first.wait()
+
+
+def test_everything_lies_in_the_folder_whatever_its_name(tmp_path: Path) -> None:
+    file, log, folder = tmp_path / "messages.jsonl", tmp_path / "log", tmp_path / "100%25 #1"
+    file.write_bytes(b"".join(map(as_line, messages(21, 50))))
+    told = ["entrypoints.all_in_one", "--data-dir", str(folder), "--input", str(file), "--once"]
+
+    assert done(*told, log=log) in {EQUAL, WITH_DEAD_LETTERS}, log.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, log.name, folder.name}
+    assert {path.name for path in folder.iterdir()} >= {"tables", "reference.sqlite", "in-use.lock"}
+    assert any((folder / "tables").iterdir())
+
+
+def test_a_folder_that_the_engine_can_not_open_is_refused(tmp_path: Path) -> None:
+    log, file = tmp_path / "log", tmp_path / "messages.jsonl"
+    file.write_bytes(b"".join(map(as_line, messages(21, 50))))
+    told = ["entrypoints.all_in_one", "--data-dir", str(tmp_path / "a?b"), "--input", str(file), "--once"]
+
+    assert done(*told, log=log) == BAD_USAGE
+    assert "takes no directory with a ? in its path" in log.read_text()
+    assert "Traceback" not in log.read_text()

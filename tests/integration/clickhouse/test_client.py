@@ -48,10 +48,24 @@ class TestAddresses:
     def test_a_url_names_its_database(self, url: str, name: str) -> None:
         assert Address.parse(url).database == name
 
-    @pytest.mark.parametrize("url", ["mysql://host", "chdb://relative/path", "chdb:///", "http:///db", "clickhouse://"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "mysql://host",
+            "chdb://relative/path",
+            "chdb:///",
+            "chdb:///a%3Fb",
+            "http:///db",
+            "clickhouse://",
+            "http://h:x/",
+        ],
+    )
     def test_other_urls_are_refused(self, url: str) -> None:
         with pytest.raises(BadAddress):
             Address.parse(url)
+
+    def test_a_directory_may_hold_what_addresses_write_otherwise(self) -> None:
+        assert Address.parse("chdb:///data/100%25%20%231").directory == "/data/100% #1"
 
     def test_passwords_are_not_shown(self) -> None:
         assert "secret" not in repr(connect("http://me:secret@127.0.0.1:1/db"))
