@@ -11,17 +11,16 @@ from typing import Any
 
 from application.consume import Consume, Stopped
 from application.pipeline import STAGES
-from application.ports.errors import Fatal
+from application.ports.errors import Fatal, Insecure
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_app, build_service_app
 from entrypoints.admin.quiet import feed_routes, quiet_routes
 from entrypoints.admin.serving import Drain, Stopping, address_of, listen, serve
 from entrypoints.container import Container, Profile, service_version
 from entrypoints.environment import settings_or_exit
+from entrypoints.exits import DONE, status_of
 from entrypoints.manifests import manifest
 from entrypoints.settings import BadSettings, Settings
-
-DONE, FAILED, BAD_USAGE = 0, 1, 2
 
 NEEDED = {
     "normalization": ("kafka", "clickhouse", "postgres"),
@@ -51,19 +50,19 @@ def run(name: str) -> int:
         name: Of the stage, e.g. normalization.
 
     Returns:
-        0 stopped when asked, 1 it can't go on, 2 settings can't be used.
+        0 stopped when asked, 1 it can't go on, 2 settings can't be used, 78 a server does not let it in.
     """
     stage_map = next(stage for stage in STAGES if stage.name == name)
     settings = settings_or_exit(f"254carbon-{name}", DATA_PROC_PORT=str(stage_map.port))
     container = Container(settings=settings, profile=Profile.DISTRIBUTED.value, service=name)
     try:
         _serve(name, settings, container)
-    except BadSettings as error:
+    except (BadSettings, Insecure) as error:
         print(error, file=sys.stderr)
-        return BAD_USAGE
+        return status_of(error)
     except Fatal as error:
         container.journal().error("the service can't go on", error=str(error))
-        return FAILED
+        return status_of(error)
     return DONE
 
 

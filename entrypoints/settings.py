@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -19,6 +20,9 @@ from domain.gold.interval import BarIntervals
 PREFIX = "DATA_PROC_"
 NOT_OURS = frozenset({"DATA_PROC_SHARED"})
 """Variables with our prefix that only tests read."""
+
+NAMING_A_HOST = frozenset({"http", "https", "clickhouse", "clickhouses"})
+"""Schemes of addresses that mean nothing without a host; others have a default, or are paths."""
 
 Read = Callable[[str], Any]
 
@@ -92,14 +96,39 @@ def one_of(*known: str) -> Read:
 
 
 def address(*schemes: str) -> Read:
-    """An address with one of these schemes."""
+    """An address with one of these schemes, which names its host, and where it names a port, one there may be."""
 
     def read(given: str) -> str:
         if given.strip().partition("://")[0] not in schemes or "://" not in given:
             raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")
+        scheme, host, _ = _place(given.strip())
+        if scheme in NAMING_A_HOST and not host:
+            raise ValueError(f"must name a host, e.g. {scheme}://127.0.0.1")
         return given.strip()
 
     return read
+
+
+def brokers(given: str) -> str:
+    """Hosts with their ports, comma-separated."""
+    for part in given.split(","):
+        _, host, _ = _place(f"kafka://{part.strip()}")
+        if not host or not re.fullmatch(r"[^\s/@?#]+", part.strip()):
+            raise ValueError("must be hosts and ports, comma-separated, e.g. kafka1:9092,kafka2:9092")
+    return given.strip()
+
+
+def _place(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address; what the parser says of it may quote a password."""
+    scheme, _, rest = url.partition("://")
+    # Of these the driver takes passwords as they are, whatever other addresses would take for their end.
+    place = rest.rpartition("@")[2] if scheme in {"postgres", "postgresql"} else rest
+    try:
+        parts = urlsplit(f"{scheme}://{place}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("must name a port from 0 to 65535 after its host, or none") from None
+    return scheme, host, port
 
 
 def optional(read: Read) -> Read:
@@ -176,13 +205,15 @@ class Settings:
         True, switch, "Whether each batch is a span, by whose trace id its log lines are found together."
     )
     trace_endpoint: str = setting(
-        "", str.strip, "Address spans go to by OTLP over HTTP, e.g. http://collector:4318/v1/traces; empty: nowhere."
+        "",
+        optional(address("http", "https")),
+        "Address spans go to by OTLP over HTTP, e.g. http://collector:4318/v1/traces; empty: nowhere.",
     )
 
     host: str = setting("127.0.0.1", text, "Address HTTP listens on; the loopback unless told otherwise.")
     port: int = setting(8203, whole(0, 65_535), "Port HTTP listens on; 0 takes a free one.")
 
-    kafka_bootstrap: str = setting("kafka:9092", text, "Kafka broker addresses.")
+    kafka_bootstrap: str = setting("kafka:9092", brokers, "Kafka broker addresses.")
     kafka_security_protocol: str = setting(
         "plaintext",
         one_of("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),

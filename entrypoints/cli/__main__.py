@@ -18,9 +18,10 @@ from entrypoints.cli.topics import topics_app
 from entrypoints.cli.verifying import verify_app
 from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
+from entrypoints.exits import status_of
+from entrypoints.settings import BadSettings
 
 STANDARD_INPUT = "/dev/stdin"
-FAILED = 1
 
 
 def dataproc() -> App:
@@ -55,9 +56,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command. A lone hyphen is standard input, which cyclopts would take for an option."""
     try:
         code: int | None = dataproc()([STANDARD_INPUT if argument == "-" else argument for argument in arguments])
-    except PortError as error:
+    except (PortError, BadSettings) as error:
         print(error, file=sys.stderr)
-        return FAILED
+        return status_of(error)
     return code or 0
 
 

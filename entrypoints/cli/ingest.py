@@ -9,9 +9,10 @@ from cyclopts import App, Parameter
 from application.commands.replay import ReplayPace, ReplayRaw
 from application.ports.errors import Fatal, Retryable
 from application.ports.raw_source import BadInput
+from entrypoints.exits import BAD_USAGE, DONE, status_of
 from entrypoints.progress import Progress
 
-DONE, FAILED, BAD_USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 69, 130
+UNAVAILABLE, INTERRUPTED = 69, 130
 
 Replaying = Callable[[Sequence[str], ReplayPace, str | None], ReplayRaw]
 """Makes the command from paths, pace and topic."""
@@ -72,7 +73,7 @@ def _replayed(command: ReplayRaw) -> int:
     except Retryable as error:
         return _stopped(command, UNAVAILABLE, f"{error}; check DATA_PROC_KAFKA_BOOTSTRAP and that Kafka runs")
     except Fatal as error:
-        return _stopped(command, FAILED, str(error))
+        return _stopped(command, status_of(error), str(error))
     except KeyboardInterrupt:
         return _stopped(command, INTERRUPTED, "interrupted")
     print(f"{command.sent:,} messages published", file=sys.stderr)

@@ -166,7 +166,9 @@ def _reasons() -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield (
         "Every setting is a variable of the environment.\n"
-        "All problems are told at once, at start, and the process then exits with 2; secrets are never shown."
+        "All problems are told at once, at start, and the process then exits with 2; secrets are never shown.\n"
+        "So it does where a connection would be open to others; where a server does not let it in, it exits with 78, and "
+        "where it can't go on for another reason, with 1."
     )
     yield _grid(("variable", "default", "secret", "meaning"), (_setting(field) for field in attrs.fields(Settings)))
 

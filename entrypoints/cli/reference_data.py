@@ -13,8 +13,9 @@ from pathlib import Path
 from application.commands.load_reference import LoadReference
 from application.ports.reference_store import BadReference, Change, Reference
 from domain.errors import DataprocError
+from entrypoints.exits import BAD_USAGE, DONE, status_of
 
-DONE, FAILED, BAD_USAGE, DECLINED = 0, 1, 2, 1
+DECLINED = 1
 SHOWN = 20
 """Changes of one part that are told one by one."""
 
@@ -67,7 +68,7 @@ def load(
         return BAD_USAGE
     except DataprocError as error:
         print(f"failed: {error}", file=sys.stderr)
-        return FAILED
+        return status_of(error)
     print(f"{len(plan.changes)} changes loaded")
     return DONE
 

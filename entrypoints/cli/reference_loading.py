@@ -7,6 +7,7 @@ from cyclopts import App
 
 from entrypoints.cli import reference_data
 from entrypoints.container import REFERENCE_FILE, SHIPPED_REFERENCE, Container, Profile
+from entrypoints.exits import BAD_USAGE
 
 
 def reference_app(container: Container) -> App:
@@ -38,7 +39,7 @@ def reference_app(container: Container) -> App:
                 "once, with DATA_PROC_REFERENCE_DIR where it shall begin with other files",
                 file=sys.stderr,
             )
-            return reference_data.BAD_USAGE
+            return BAD_USAGE
         held = container if data_dir is None else _embedded(container, data_dir)
         chosen = list(files) or sorted(SHIPPED_REFERENCE.glob("*.yaml"))
         return reference_data.load(

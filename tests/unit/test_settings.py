@@ -37,6 +37,10 @@ def test_without_variables_the_defaults_hold() -> None:
         ("LATENESS_S", "miso.lmp.rt=600, caiso.lmp.dam=7200.5", {"miso.lmp.rt": 600, "caiso.lmp.dam": 7200.5}),
         ("CLICKHOUSE_URL", "chdb:///data", "chdb:///data"),
         ("REDIS_URL", "rediss://cache:6380/1", "rediss://cache:6380/1"),
+        ("REDIS_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("POSTGRES_DSN", "postgresql:///d", "postgresql:///d"),
+        ("POSTGRES_DSN", "postgresql://u:p/w#1@h/d", "postgresql://u:p/w#1@h/d"),
+        ("KAFKA_BOOTSTRAP", "a:9092, [::1]:9092,b", "a:9092, [::1]:9092,b"),
         ("POSTGRES_DSN", "postgres://u:pw@h/d", "postgres://u:pw@h/d"),
     ],
 )
@@ -67,6 +71,18 @@ def test_a_variable_is_read_by_its_kind(name: str, text: str, value: Any) -> Non
         ("KEEP_DAYS", "a=0", "must be a whole number from 1 to 36500"),
         ("CLICKHOUSE_URL", "clickhouse:8123", "must begin with http://"),
         ("CLICKHOUSE_URL", "http", "must begin with http://"),
+        ("CLICKHOUSE_URL", "http:///x", "must name a host, e.g. http://127.0.0.1"),
+        ("CLICKHOUSE_URL", "http://h:notaport/x", "must name a port from 0 to 65535"),
+        ("CLICKHOUSE_URL", "clickhouse://h:65536", "must name a port from 0 to 65535"),
+        ("CLICKHOUSE_URL", "http://[h/x", "must name a port"),
+        ("POSTGRES_DSN", "postgresql://h:x/d", "must name a port"),
+        ("REDIS_URL", "redis://h:x/0", "must name a port"),
+        ("SCHEMA_REGISTRY_URL", "https://", "must name a host"),
+        ("TRACE_ENDPOINT", "collector:4318", "must begin with http://"),
+        ("KAFKA_BOOTSTRAP", " ", "must be hosts and ports"),
+        ("KAFKA_BOOTSTRAP", "a:9092,", "must be hosts and ports"),
+        ("KAFKA_BOOTSTRAP", "a:b", "must name a port"),
+        ("KAFKA_BOOTSTRAP", "kafka://a:9092", "must "),
         ("REFERENCE_DIR", "/nowhere/at/all", "must be a folder that exists"),
     ],
 )
@@ -101,6 +117,7 @@ def test_secrets_never_show(name: str) -> None:
     good = {"clickhouse_url": "http", "postgres_dsn": "postgres", "redis_url": "redis"}[name] + "://u:hunter2@host"
     assert "hunter2" not in repr(read(**{name.upper(): good}))
     assert "hunter2" not in "".join(problems(**{name.upper(): "ftp://u:hunter2@host"}))
+    assert "hunter2" not in "".join(problems(**{name.upper(): f"{good}:hunter2"}))
 
 
 def test_an_error_shows_all_its_problems() -> None:

@@ -9,7 +9,8 @@ from adapters.memory.reference import reference_from
 from adapters.sql.database import Database
 from adapters.sql.reference_store import SqlReferenceStore
 from application.commands.load_reference import LoadReference
-from entrypoints.cli.reference_data import BAD_USAGE, DECLINED, DONE, FAILED, load
+from entrypoints.cli.reference_data import DECLINED, load
+from entrypoints.exits import BAD_USAGE, DONE, FAILED
 from tests.support.databases import reference_database
 
 Load = Callable[..., int]

@@ -83,7 +83,7 @@ def test_lag_is_json_for_programs(capsys: Captured) -> None:
         "partitions": [
             {
                 "stage": "projection", "topic": topics.ENRICHED, "partition": 0,
-                "position": 4, "floor": 1, "end": 5, "owed": 2, "lag": 1,
+                "position": 4, "floor": 1, "end": 5, "owed": 2, "begin": 0, "lag": 1,
             }
         ],
     }  # fmt: skip
