@@ -6,7 +6,7 @@ text is read and what it means; the reference page is made from the same declara
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from domain.errors import BadInterval, DataprocError
 from domain.gold.interval import BarIntervals
 
 PREFIX = "DATA_PROC_"
+MIB = 1024 * 1024
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 NOT_OURS = frozenset({"DATA_PROC_SHARED"})
 """Variables with our prefix that only tests read."""
 
@@ -95,6 +97,16 @@ def one_of(*known: str) -> Read:
     return read
 
 
+def sasl_mechanism(given: str) -> str:
+    """One that takes a name and a password."""
+    spelled, known = given.strip().upper(), ", ".join(SASL_MECHANISMS)
+    if spelled == "OAUTHBEARER":
+        raise ValueError(f"must be one of {known}: there are no settings for an issuer of tokens")
+    if spelled not in SASL_MECHANISMS:
+        raise ValueError(f"must be one of {known}")
+    return spelled
+
+
 def address(*schemes: str) -> Read:
     """An address with one of these schemes, which names its host, and where it names a port, one there may be."""
 
@@ -149,6 +161,13 @@ def existing_folder(given: str) -> Path:
     if not Path(given).is_dir():
         raise ValueError("must be a folder that exists")
     return Path(given)
+
+
+def existing_file(given: str) -> str:
+    """Path of a file that exists."""
+    if not Path(given.strip()).is_file():
+        raise ValueError("must be a file that exists")
+    return given.strip()
 
 
 def overrides_s(given: str) -> dict[str, float]:
@@ -219,12 +238,39 @@ class Settings:
         one_of("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
         "How brokers are spoken to; what is not encrypted is refused outside the environments local and test.",
     )
-    kafka_sasl_mechanism: str = setting("SCRAM-SHA-512", text, "SASL mechanism, where the protocol is one of SASL.")
+    kafka_sasl_mechanism: str = setting(
+        "SCRAM-SHA-512", sasl_mechanism, "SASL mechanism, where the protocol is one of SASL; PLAIN and SCRAM are known."
+    )
     kafka_username: str = setting("", str.strip, "Who we are to the brokers.")
     kafka_password: str = setting("", str.strip, "Password at the brokers.", secret=True)
-    kafka_ca_path: str = setting("", str.strip, "PEM file of the authorities that sign brokers; empty: the system's.")
+    kafka_ca_path: str = setting(
+        "", optional(existing_file), "PEM file of the authorities that sign brokers; empty: the system's."
+    )
+    kafka_certificate_path: str = setting(
+        "", optional(existing_file), "PEM file of our own certificate, where brokers ask for one."
+    )
+    kafka_key_path: str = setting("", optional(existing_file), "PEM file of its key.")
+    kafka_key_password: str = setting("", str.strip, "Password of the key.", secret=True)
     kafka_instance_id: str = setting(
         "", str.strip, "Name that outlives the process, so that a restart takes its partitions back unshuffled."
+    )
+    kafka_group_protocol: str = setting(
+        "consumer",
+        one_of("consumer", "classic"),
+        "Who deals partitions to the members of a group: the brokers, of Kafka 4 and later, or the members themselves.",
+    )
+    kafka_session_timeout_s: float = setting(
+        10,
+        seconds(1, 1800),
+        "Silence after which a member counts as gone, in seconds, where the group protocol is classic; else brokers decide.",
+    )
+    kafka_poll_within_s: float = setting(
+        300,
+        seconds(1, 86_400),
+        "Longest time for which a member may neither poll nor say that it stays before it loses its partitions, in seconds.",
+    )
+    kafka_budget_bytes: int = setting(
+        64 * MIB, whole(MIB, 1024 * MIB), "Most bytes of records that one poll returns, and that wait to be polled."
     )
     kafka_replication: int = setting(1, whole(1, 15), "Copies of each partition of a topic that is created.")
     wire_format: str = setting(
@@ -362,16 +408,31 @@ class Settings:
                 values[fields[name].name] = fields[name].metadata["read"](given[name])
             except ValueError as error:
                 problems.append(_unusable(fields[name], given[name], error))
-        if values.get("killpoint") and values.get("env") != "test":
-            problems.append("DATA_PROC_KILLPOINT: only a process in DATA_PROC_ENV=test may be told to kill itself")
+        found = cls(**values)
+        problems += _contradictions(found)
         if problems:
             raise BadSettings(problems)
-        return cls(**values)
+        return found
 
 
 def variable(field: "attrs.Attribute[Any]") -> str:
     """The environment variable of a setting."""
     return PREFIX + field.name.upper()
+
+
+def _contradictions(found: Settings) -> Iterator[str]:
+    """What can't be together."""
+    if found.killpoint and found.env != "test":
+        yield "DATA_PROC_KILLPOINT: only a process in DATA_PROC_ENV=test may be told to kill itself"
+    if found.kafka_security_protocol.startswith("sasl_") and not (found.kafka_username and found.kafka_password):
+        yield (
+            f"DATA_PROC_KAFKA_SECURITY_PROTOCOL: {found.kafka_security_protocol} needs DATA_PROC_KAFKA_USERNAME and "
+            "DATA_PROC_KAFKA_PASSWORD"
+        )
+    if bool(found.kafka_certificate_path) != bool(found.kafka_key_path):
+        yield "DATA_PROC_KAFKA_CERTIFICATE_PATH and DATA_PROC_KAFKA_KEY_PATH: one is of no use without the other"
+    if found.kafka_group_protocol == "classic" and found.kafka_poll_within_s < found.kafka_session_timeout_s:
+        yield "DATA_PROC_KAFKA_POLL_WITHIN_S: must be no less than DATA_PROC_KAFKA_SESSION_TIMEOUT_S"
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -24,7 +24,7 @@ from confluent_kafka import TopicPartition as KafkaPlace
 from adapters.kafka import marks
 from adapters.kafka.access import KafkaAccess
 from adapters.kafka.producing import LARGEST_RECORD
-from adapters.kafka.refusals import KAFKA, OUTSIDE_THE_LOG, refusal
+from adapters.kafka.refusals import KAFKA, OUTSIDE_THE_LOG, TELLING, client_of, refusal
 from adapters.wire.events import EventCodec, ReadEvents
 from application.ports.errors import Fatal, LogUnavailable, PortError, WrongTopics
 from application.ports.event_log import Listener, Polled, Progress, Records, TopicPartition, Unreadable
@@ -131,8 +131,8 @@ class KafkaConsumer:
 
     def __attrs_post_init__(self) -> None:
         config = {**self.access.config(), **self.membership.config(self.group), "error_cb": self._troubled}
+        self._consumer = client_of(Consumer, config)
         try:
-            self._consumer = Consumer(config)
             self._subscribe()
         except KafkaException as error:
             raise refusal(error.args[0], f"joining group {self.group}") from error
@@ -183,7 +183,15 @@ class KafkaConsumer:
         """Pause everything and let Kafka's callbacks through; what they bring, the next poll tells."""
         try:
             self._consumer.pause(self._consumer.assignment())
-            self._held = True
+        except KafkaException as error:
+            self._trouble = error.args[0]
+            return
+        self._held = True
+        self._hear()
+
+    def _hear(self) -> None:
+        """Let Kafka's callbacks through; a record that comes with them waits."""
+        try:
             message = self._consumer.poll(0)
         except KafkaException as error:
             self._trouble = error.args[0]
@@ -226,7 +234,10 @@ class KafkaConsumer:
         self._waiting[:] = [message for message in self._waiting if _place(message) not in gone]
 
     def _troubled(self, error: KafkaError) -> None:
-        self._trouble = error
+        """Remember it, unless it says less than what is known: that no broker is there follows why."""
+        known = self._trouble is not None and self._trouble.code() in TELLING
+        if not (known and error.code() in BROKERS_AWAY):
+            self._trouble = error
 
     def _resume(self) -> None:
         """After a stay: let everything flow again."""
@@ -332,7 +343,7 @@ class KafkaConsumer:
         said = refusal(self._trouble, f"polling as group {self.group}")
         if isinstance(said, Fatal) and not isinstance(said, WrongTopics):
             raise said
-        may_pass = not isinstance(said, WrongTopics) and self._trouble.code() not in BROKERS_AWAY
+        may_pass = not isinstance(said, WrongTopics) and self._trouble.code() not in BROKERS_AWAY | TELLING
         if not (may_pass or set(self.topics) <= self._known_topics()):
             raise said
         self._trouble = None
@@ -346,6 +357,9 @@ class KafkaConsumer:
         try:
             known = self._consumer.list_topics(timeout=1.0).topics
         except KafkaException as error:
+            self._hear()
+            if self._trouble and self._trouble.code() in TELLING:
+                raise refusal(self._trouble, f"polling as group {self.group}") from error
             raise LogUnavailable(f"no broker answers at {self.access.bootstrap}", KAFKA) from error
         self._heard_at_s = time.monotonic()
         return frozenset(known)

@@ -5,16 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from confluent_kafka import KafkaException
 from confluent_kafka import TopicPartition as KafkaPlace
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # documented, not in __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # documented, not in __all__
 
 from adapters.kafka import marks
 from adapters.kafka.access import KafkaAccess
+from adapters.kafka.administrator import Administrator
 from adapters.kafka.consumer import KafkaConsumer, Membership
 from adapters.kafka.onlooking import next_records
 from adapters.kafka.producing import Appender, Record
-from adapters.kafka.refusals import refusal
 from adapters.wire.events import EventCodec
 from application.ports.event_log import Listener, Progress, TopicPartition
 from domain.batch import Batch
@@ -36,10 +35,11 @@ class KafkaEventLog:
     partitions_of: Callable[[str], int]
     membership: Membership = attrs.field(factory=Membership)
     _appender: Appender = attrs.field(init=False)
-    _admin: AdminClient | None = attrs.field(init=False, default=None)
+    _admin: Administrator = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._appender = Appender(self.access)
+        self._admin = Administrator(self.access)
 
     def publish(self, topic: str, facts: Batch[Any]) -> None:
         """Append each fact under its key, in order, and wait until all are durable."""
@@ -61,10 +61,13 @@ class KafkaEventLog:
     def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """The offset the next record of each partition will get."""
         asked: Any = dict.fromkeys(self._places(topics), OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        answers = self._administrator().list_offsets(asked, request_timeout=self.access.answer_within_s)
-        return {
-            _where(place): self._answer(future, "reading where topics end").offset for place, future in answers.items()
-        }
+        within_s = self.access.answer_within_s
+
+        def ends(admin: Any) -> dict[TopicPartition, int]:
+            answers = admin.list_offsets(asked, request_timeout=within_s)
+            return {_where(place): found.result(self._admin.patience_s).offset for place, found in answers.items()}
+
+        return self._admin.asking("reading where topics end", ends)
 
     def committed(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """The offset from which the group resumes, for each partition it has committed."""
@@ -85,17 +88,6 @@ class KafkaEventLog:
 
     def _places(self, topics: Sequence[str]) -> list[KafkaPlace]:
         return [KafkaPlace(topic, number) for topic in topics for number in range(self.partitions_of(topic))]
-
-    def _administrator(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = AdminClient(self.access.config())
-        return self._admin
-
-    def _answer(self, future: Any, doing: str) -> Any:
-        try:
-            return future.result(self.access.answer_within_s + 1)
-        except KafkaException as error:
-            raise refusal(error.args[0], doing) from error
 
 
 def _where(place: KafkaPlace) -> TopicPartition:

@@ -7,13 +7,15 @@ position, what the stage still owes of it, and what must be run apart, ride as m
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as KafkaPlace
 
 from adapters.kafka.access import KafkaAccess
-from adapters.kafka.refusals import refusal
+from adapters.kafka.refusals import Complaints, client_of, refusal
 from adapters.wire.progress import apart, with_apart
+from application.ports.errors import LogUnavailable
 from application.ports.event_log import Progress, TopicPartition
 
 
@@ -42,16 +44,19 @@ def read(access: KafkaAccess, group: str, places: Sequence[KafkaPlace]) -> list[
     Raises:
         Retryable: The brokers did not answer.
     """
-    onlooker = Consumer({**access.config(), "group.id": group, "enable.auto.commit": False})
-    try:
-        return committed(onlooker, places, group, access.answer_within_s)
-    finally:
-        onlooker.close()
+    complaints = Complaints()
+    config = {**access.config(), "group.id": group, "enable.auto.commit": False, "error_cb": complaints.heard}
+    with closing(client_of(Consumer, config)) as onlooker:
+        try:
+            return committed(onlooker, places, group, access.answer_within_s)
+        except LogUnavailable as error:
+            onlooker.poll(0)  # lets what it told of brokers through
+            raise complaints.explained(error, reading(group)) from error
 
 
 def committed(consumer: Consumer, places: Sequence[KafkaPlace], group: str, within_s: float) -> list[KafkaPlace]:
     """The commits of a consumer's group at these places, offset below 0 where there is none."""
-    doing = f"reading the offsets of group {group}"
+    doing = reading(group)
     try:
         found = consumer.committed(list(places), within_s)
     except KafkaException as error:
@@ -60,3 +65,8 @@ def committed(consumer: Consumer, places: Sequence[KafkaPlace], group: str, with
         if place.error:
             raise refusal(place.error, doing)
     return found
+
+
+def reading(group: str) -> str:
+    """Names it in errors."""
+    return f"reading the offsets of group {group}"

@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka import TopicPartition as KafkaPlace
 
 from adapters.kafka.access import KafkaAccess
-from adapters.kafka.refusals import KAFKA, OUTSIDE_THE_LOG, refusal
+from adapters.kafka.refusals import KAFKA, OUTSIDE_THE_LOG, Complaints, client_of, refusal
 from application.ports.errors import LogUnavailable
 from application.ports.event_log import TopicPartition
 
@@ -31,25 +31,30 @@ def next_records(access: KafkaAccess, positions: Mapping[TopicPartition, int | N
     """
     if not positions:
         return {}
-    with closing(_onlooker(access)) as onlooker:
+    complaints = Complaints()
+    with closing(_onlooker(access, complaints)) as onlooker:
         try:
             return dict(_Looking(onlooker, dict(positions)).found(monotonic() + access.answer_within_s))
         except KafkaException as error:
             raise refusal(error.args[0], DOING) from error
+        except LogUnavailable as error:
+            raise complaints.explained(error, DOING) from error
 
 
-def _onlooker(access: KafkaAccess) -> Consumer:
+def _onlooker(access: KafkaAccess, complaints: Complaints) -> Consumer:
     """One record a partition is enough, so little is fetched, and brokers do not wait for more."""
-    return Consumer(
+    return client_of(
+        Consumer,
         {
             **access.config(),
+            "error_cb": complaints.heard,
             "group.id": access.client,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
             "max.partition.fetch.bytes": 1,
             "fetch.wait.max.ms": 10,
-        }
+        },
     )
 
 

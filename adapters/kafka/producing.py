@@ -7,8 +7,8 @@ import attrs
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from adapters.kafka.access import KafkaAccess
-from adapters.kafka.refusals import KAFKA, refusal
-from application.ports.errors import LogUnavailable
+from adapters.kafka.refusals import KAFKA, Complaints, client_of, refusal
+from application.ports.errors import Denied, LogUnavailable, PortError
 
 DELIVERED_WITHIN = 3
 """A record that no broker has acknowledged in so many times an answer may take has failed, and with it the call."""
@@ -33,6 +33,7 @@ class Appender:
     delivered_within_s: float = attrs.field()
     _producer: Producer | None = attrs.field(init=False, default=None)
     _failure: KafkaError | None = attrs.field(init=False, default=None)
+    _complaints: Complaints = attrs.field(init=False, factory=Complaints)
 
     @delivered_within_s.default
     def _as_patient_as_the_access(self) -> float:
@@ -57,14 +58,15 @@ class Appender:
         self._refuse_failure(topic)
         if left:
             self._replace()
-            raise LogUnavailable(f"publishing on {topic}: {left} records were not acknowledged in time", KAFKA)
+            raise self._late(topic, f"{left} records were not acknowledged in time")
 
     def _refuse_failure(self, topic: str) -> None:
         failure = self._failure
         if failure is None:
             return
         self._replace()
-        said = refusal(failure, f"publishing on {topic}")
+        doing = f"publishing on {topic}"
+        said = self._complaints.explained(refusal(failure, doing), doing)
         # What ends an idempotent producer is over with the next one: everything is appended again.
         raise LogUnavailable(str(said), KAFKA) if failure.fatal() else said
 
@@ -90,12 +92,17 @@ class Appender:
         while len(producer) > enough:
             if monotonic() > until:
                 self._replace()
-                raise LogUnavailable(f"publishing on {topic}: the brokers take no more", KAFKA)
+                raise self._late(topic, "the brokers take no more")
             producer.poll(0.1)
+
+    def _late(self, topic: str, why: str) -> PortError:
+        doing = f"publishing on {topic}"
+        return self._complaints.explained(LogUnavailable(f"{doing}: {why}", KAFKA), doing)
 
     def _connected(self) -> Producer:
         if self._producer is None:
-            self._producer = Producer(
+            self._producer = client_of(
+                Producer,
                 {
                     **self.access.config(
                         enable_idempotence=True,
@@ -111,7 +118,7 @@ class Appender:
                     ),
                     "on_delivery": self._undelivered,
                     "error_cb": self._troubled,
-                }
+                },
             )
         return self._producer
 
@@ -126,5 +133,6 @@ class Appender:
         self._failure = self._failure or error
 
     def _troubled(self, error: KafkaError) -> None:
-        if error.code() in {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}:  # noqa: SLF001
+        self._complaints.heard(error)
+        if isinstance(refusal(error, ""), Denied):
             self._failure = self._failure or error

@@ -1,13 +1,20 @@
 """What Kafka's errors mean to the application: try again, or stop and say why."""
 
-from confluent_kafka import KafkaError
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+from confluent_kafka import KafkaError, KafkaException
 
 from application.ports.errors import Denied, Fatal, LogUnavailable, OffsetLost, PortError, WrongTopics
 
 KAFKA = "kafka"
 """What readiness calls the brokers."""
 
-DENIED = frozenset(
+C = TypeVar("C")
+
+FENCED = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
+DENIED = FENCED | frozenset(
     {
         KafkaError._AUTHENTICATION,  # noqa: SLF001  (librdkafka's own codes begin with an underscore)
         KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -27,6 +34,18 @@ NO_SUCH_TOPIC = frozenset(
         KafkaError._NOENT,  # noqa: SLF001  (a question about partitions without a leader)
     }
 )
+INSTANCE_TAKEN = "another process uses the same instance id: give each its own, or stop the other"
+NOT_LET_IN = "check the credentials and the ACLs of topics and groups"
+TELLING = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError._SSL,  # noqa: SLF001
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
+    }
+)
+"""Why no broker answers, where calls only say that none does."""
 OUTSIDE_THE_LOG = frozenset(
     {
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
@@ -60,10 +79,10 @@ def refusal(error: KafkaError, doing: str) -> PortError:
         One of the Fatal kinds where trying again can't help; else LogUnavailable.
     """
     code, said = _cause(error), f"{doing}: {error.str()} ({error.name()})"
-    if code in {KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID}:
-        return Denied(f"{said}; another process uses the same instance id: give each its own, or stop the other")
     if code in DENIED:
-        return Denied(f"{said}; check the credentials and the ACLs of topics and groups")
+        return Denied(f"{said}; {INSTANCE_TAKEN if code in FENCED else NOT_LET_IN}")
+    if code == KafkaError._SSL:  # noqa: SLF001
+        return LogUnavailable(f"{said}; check DATA_PROC_KAFKA_CA_PATH and the certificates of both sides", KAFKA)
     if code in NO_SUCH_TOPIC:
         return WrongTopics(f"{said}; run dataproc topics create")
     if code in OUTSIDE_THE_LOG:
@@ -71,6 +90,36 @@ def refusal(error: KafkaError, doing: str) -> PortError:
     if code in HOPELESS:
         return Fatal(said)
     return Fatal(said) if error.fatal() or code == KafkaError._FATAL else LogUnavailable(said, KAFKA)  # noqa: SLF001
+
+
+@attrs.define
+class Complaints:
+    """What a client tells of brokers beside the answers to its calls."""
+
+    _last: KafkaError | None = None
+
+    def heard(self, error: KafkaError) -> None:
+        """Remember it, where it tells why; what librdkafka calls with its errors."""
+        if error.code() in TELLING:
+            self._last = error
+
+    def explained(self, said: PortError, doing: str) -> PortError:
+        """A failure by its reason, where a call got no answer and the client told why."""
+        last, self._last = self._last, None
+        return refusal(last, doing) if last and isinstance(said, LogUnavailable) else said
+
+
+def client_of(kind: Callable[[Any], C], config: Mapping[str, Any]) -> C:
+    """
+    A client of librdkafka.
+
+    Raises:
+        Fatal: It can't be configured like this: a certificate or key can't be read, say.
+    """
+    try:
+        return kind(dict(config))
+    except KafkaException as error:
+        raise refusal(error.args[0], "setting up a client of Kafka by DATA_PROC_KAFKA_*") from error
 
 
 def _cause(error: KafkaError) -> int:

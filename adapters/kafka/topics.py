@@ -1,6 +1,6 @@
 """Topics of a cluster: what there is, what is missing, and creating it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic, sleep
 
 import attrs
@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from adapters.kafka.access import KafkaAccess
-from adapters.kafka.refusals import KAFKA, refusal
+from adapters.kafka.administrator import Administrator
+from adapters.kafka.refusals import KAFKA
 from application.ports.errors import LogUnavailable
 from application.ports.topics import TopicPlan
 
@@ -21,14 +22,16 @@ class KafkaTopics:
     access: KafkaAccess
     replication: int = 1
     """Copies of each partition that is created."""
-    _admin: AdminClient | None = attrs.field(init=False, default=None)
+    _admin: Administrator = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._admin = Administrator(self.access)
 
     def partitions(self) -> dict[str, int]:
         """Every topic there is, with its partitions."""
-        try:
-            known = self._administrator().list_topics(timeout=self.access.answer_within_s)
-        except KafkaException as error:
-            raise refusal(error.args[0], f"listing topics at {self.access.bootstrap}") from error
+        within_s = self.access.answer_within_s
+        doing = f"listing topics at {self.access.bootstrap}"
+        known = self._admin.asking(doing, lambda admin: admin.list_topics(timeout=within_s))
         return {name: len(topic.partitions) for name, topic in known.topics.items() if topic.error is None}
 
     def create(self, plans: Sequence[TopicPlan]) -> list[str]:
@@ -41,16 +44,8 @@ class KafkaTopics:
         ]
         if not wanted:
             return []
-        answers = self._administrator().create_topics(wanted, request_timeout=3 * self.access.answer_within_s)
-        made = []
-        for name, answer in answers.items():
-            try:
-                answer.result()
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise refusal(error.args[0], f"creating {name}") from error
-            else:
-                made.append(name)
+        names = ", ".join(plan.name for plan in plans)
+        made = self._admin.asking(f"creating {names}", lambda admin: list(self._made(admin, wanted)))
         self._wait_until_seen(made)
         return made
 
@@ -62,10 +57,17 @@ class KafkaTopics:
                 raise LogUnavailable(f"the brokers do not know the topics they created: {', '.join(names)}", KAFKA)
             sleep(0.05)
 
-    def _administrator(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = AdminClient(self.access.config())
-        return self._admin
+    def _made(self, admin: AdminClient, wanted: Sequence[NewTopic]) -> Iterator[str]:
+        """Those that were not there."""
+        answers = admin.create_topics(list(wanted), request_timeout=3 * self.access.answer_within_s)
+        for name, answer in answers.items():
+            try:
+                answer.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+            else:
+                yield name
 
 
 def _config(plan: TopicPlan) -> dict[str, str]:

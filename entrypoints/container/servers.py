@@ -145,6 +145,9 @@ def kafka_access(settings: Settings) -> Any:
         username=settings.kafka_username,
         password=settings.kafka_password,
         ca_path=settings.kafka_ca_path,
+        certificate_path=settings.kafka_certificate_path,
+        key_path=settings.kafka_key_path,
+        key_password=settings.kafka_key_password,
         answer_within_s=settings.kafka_timeout_s,
     )
 
@@ -168,7 +171,14 @@ def kafka_log(access: Any, codec: EventCodec, settings: Settings) -> Any:
     from adapters.kafka.consumer import Membership
     from adapters.kafka.event_log import KafkaEventLog
 
-    return KafkaEventLog(access, codec, topics.partitions, Membership(instance_id=settings.kafka_instance_id))
+    membership = Membership(
+        protocol=settings.kafka_group_protocol,
+        instance_id=settings.kafka_instance_id,
+        session_timeout_s=settings.kafka_session_timeout_s,
+        poll_within_s=settings.kafka_poll_within_s,
+        budget_bytes=settings.kafka_budget_bytes,
+    )
+    return KafkaEventLog(access, codec, topics.partitions, membership)
 
 
 def kafka_topics(access: Any, settings: Settings) -> Any:

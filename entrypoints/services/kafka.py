@@ -1,7 +1,7 @@
 """Apache Kafka in KRaft mode: one broker that is its own controller, from Maven Central's jars."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -85,18 +85,37 @@ def run(data: Path, cache: Path, port: int | None = None, proxies: Mapping[int, 
         port: Where it listens; a free one if none is given.
         proxies: Ports it listens on as well, each with the port of the proxy before it, which clients are told of.
     """
+    port = port or free_port()
+    return begun(data, cache, port, properties(data, port, **_behind(proxies)))
+
+
+def properties(data: Path, port: int, listeners: str = "", advertised: str = "", protocols: str = "") -> str:
+    """Of a broker that listens on a port of the loopback, and on further listeners as the properties name them."""
+    further = {"listeners": listeners, "advertised": advertised, "protocols": protocols}
+    return PROPERTIES.format(port=port, controller=free_port(), data=data / "log", **further)
+
+
+def begun(data: Path, cache: Path, port: int, properties: str, *accounts: str) -> Running:
+    """
+    This will start a broker with these properties and wait until it answers.
+
+    Args:
+        data: Folder of its own; one that holds a log already is continued.
+        cache: Where the jars are.
+        port: Where it listens.
+        properties: As `properties` writes them.
+        accounts: What a new log begins with, as the storage tool's --add-scram takes it.
+    """
     java, libraries = needed("java"), jars(cache)
     if not _complete(libraries):
         raise ServiceMissing(f"Kafka's jars are not in {libraries}; run make services-install")
     data.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
-    properties, log = data / "server.properties", data / "kafka.log"
-    text = PROPERTIES.format(port=port, controller=free_port(), data=data / "log", **_behind(proxies))
-    properties.write_text(text, encoding="utf-8")
+    file, log = data / "server.properties", data / "kafka.log"
+    file.write_text(properties, encoding="utf-8")
     started = [java, "-cp", f"{libraries}/*"]
     if not (data / "log" / "meta.properties").exists():
-        _format(started, properties)
-    pid = start([*started[:1], "-Xmx512m", "-Xms256m", *started[1:], "kafka.Kafka", str(properties)], log, data)
+        _format(started, file, accounts)
+    pid = start([*started[:1], "-Xmx512m", "-Xms256m", *started[1:], "kafka.Kafka", str(file)], log, data)
     server = Running("Kafka", pid, {"DATA_PROC_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"}, str(log))
     return wait_until(lambda: answers(port, API_VERSIONS, b"\x00\x00"), server)
 
@@ -114,10 +133,11 @@ API_VERSIONS = bytes.fromhex("00000011 0012 0000 00000001 0007") + b"waiting"
 """A request any broker answers once it serves: ApiVersions, version 0, from a client called `waiting`."""
 
 
-def _format(java: list[str], properties: Path) -> None:
+def _format(java: list[str], properties: Path, accounts: Sequence[str]) -> None:
     tool = [*java, "kafka.tools.StorageTool"]
+    added = [text for account in accounts for text in ("--add-scram", account)]
     identity = _said([*tool, "random-uuid"]).split()[-1]
-    _said([*tool, "format", "--standalone", "-t", identity, "-c", str(properties)])
+    _said([*tool, "format", "--standalone", "-t", identity, "-c", str(properties), *added])
 
 
 def _said(command: list[str]) -> str:

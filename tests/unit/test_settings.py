@@ -40,6 +40,9 @@ def test_without_variables_the_defaults_hold() -> None:
         ("REDIS_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"),
         ("POSTGRES_DSN", "postgresql:///d", "postgresql:///d"),
         ("POSTGRES_DSN", "postgresql://u:p/w#1@h/d", "postgresql://u:p/w#1@h/d"),
+        ("KAFKA_SASL_MECHANISM", "scram-sha-256", "SCRAM-SHA-256"),
+        ("KAFKA_GROUP_PROTOCOL", "Classic", "classic"),
+        ("KAFKA_CA_PATH", "", ""),
         ("KAFKA_BOOTSTRAP", "a:9092, [::1]:9092,b", "a:9092, [::1]:9092,b"),
         ("POSTGRES_DSN", "postgres://u:pw@h/d", "postgres://u:pw@h/d"),
     ],
@@ -83,6 +86,11 @@ def test_a_variable_is_read_by_its_kind(name: str, text: str, value: Any) -> Non
         ("KAFKA_BOOTSTRAP", "a:9092,", "must be hosts and ports"),
         ("KAFKA_BOOTSTRAP", "a:b", "must name a port"),
         ("KAFKA_BOOTSTRAP", "kafka://a:9092", "must "),
+        ("KAFKA_SASL_MECHANISM", "OAUTHBEARER", "no settings for an issuer of tokens"),
+        ("KAFKA_SASL_MECHANISM", "GSSAPI", "must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        ("KAFKA_CA_PATH", "/nowhere/ca.pem", "must be a file that exists"),
+        ("KAFKA_GROUP_PROTOCOL", "share", "must be one of consumer, classic"),
+        ("KAFKA_BUDGET_BYTES", "1000", "must be a whole number from 1048576"),
         ("REFERENCE_DIR", "/nowhere/at/all", "must be a folder that exists"),
     ],
 )
@@ -94,6 +102,32 @@ def test_what_cannot_be_read_is_told_with_its_variable_and_value(name: str, text
 
 def test_a_folder_that_exists_is_taken(tmp_path: Path) -> None:
     assert read(REFERENCE_DIR=str(tmp_path)).reference_dir == tmp_path
+
+
+def test_a_file_that_exists_is_taken(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    assert read(KAFKA_CA_PATH=f" {ca} ").kafka_ca_path == str(ca)
+
+
+def test_settings_that_can_not_be_together_are_told_with_all_others(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.touch()
+    told = problems(
+        KAFKA_SECURITY_PROTOCOL="sasl_ssl", KAFKA_USERNAME="me", KAFKA_KEY_PATH=str(key),
+        KAFKA_GROUP_PROTOCOL="classic", KAFKA_POLL_WITHIN_S="5", KILLPOINT="kept:1", PORT="x",
+    )  # fmt: skip
+    assert [problem.split(":")[0] for problem in told] == [
+        "DATA_PROC_PORT",
+        "DATA_PROC_KILLPOINT",
+        "DATA_PROC_KAFKA_SECURITY_PROTOCOL",
+        "DATA_PROC_KAFKA_CERTIFICATE_PATH and DATA_PROC_KAFKA_KEY_PATH",
+        "DATA_PROC_KAFKA_POLL_WITHIN_S",
+    ]
+
+
+def test_passwords_at_kafka_are_not_shown() -> None:
+    assert "hunter2" not in repr(read(**dict.fromkeys(("KAFKA_PASSWORD", "KAFKA_KEY_PASSWORD"), "hunter2")))
 
 
 def test_days_are_read_by_table() -> None:
