@@ -13,6 +13,7 @@ from redis.exceptions import (
     AuthorizationError,
     ClusterDownError,
     NoPermissionError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -31,7 +32,8 @@ REDIS = "redis"
 """What readiness calls it."""
 
 _NOT_US = (AuthenticationError, AuthorizationError, NoPermissionError)
-_NOT_NOW = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
+_NOT_NOW = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, NoScriptError)
+"""A script that is gone right after it was loaded went with a restart, a flush or a change of the primary."""
 _DENIED = re.compile(r"^(NOAUTH|WRONGPASS|NOPERM)\b")
 _PASSING = re.compile(
     r"^(LOADING|READONLY|OOM|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|MISCONF)\b|max number of clients"

@@ -15,6 +15,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from adapters.memory.price_cache import MemoryPriceCache
+from adapters.redis import price_cache
 from adapters.redis.connection import RedisConnection
 from adapters.redis.instrument_cache import Kept, RedisInstrumentCache
 from adapters.redis.patient_price_cache import PatientPriceCache
@@ -128,6 +129,15 @@ class TestTrouble:
             assert len(cache.of("default", "NG_HH")) == 0
             cache.upsert(latest(tick("10:01", price="2")))
             assert cache.of("default", "NG_HH").frame["price"].item() == 2
+
+    def test_a_script_that_is_gone_as_soon_as_it_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with redis_of_its_own() as server, connected(server.url) as redis:
+            with monkeypatch.context() as meanwhile:
+                meanwhile.setattr(price_cache, "COMPARE_AND_SET", "return 'of another release'")
+                with pytest.raises(StoreUnavailable, match=r"(?i)script"):
+                    RedisPriceCache(redis).upsert(latest(tick()))
+            RedisPriceCache(redis).upsert(latest(tick()))
+            assert len(RedisPriceCache(redis).of("default", "NG_HH")) == 1
 
     def test_a_full_server(self) -> None:
         with redis_of_its_own() as server, connected(server.url) as redis:
