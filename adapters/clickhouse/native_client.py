@@ -1,7 +1,7 @@
 """The conversation by clickhouse-driver: a server's native port. Blocks travel as columns of plain values."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -104,17 +104,25 @@ class NativeClient:
     def _calling(
         self, call: Callable[[Client], T], what: str, meaning: Callable[[BaseException, str], Exception] = translated
     ) -> T:
-        client = None
         try:
             client = self._taken() or self._connect(self.database)
-            result = call(client)
+            with self._kept(client):
+                return call(client)
         except FAILURES as error:
-            if client:
-                client.disconnect()
             raise meaning(error, what) from error
+
+    @contextmanager
+    def _kept(self, client: Client) -> Iterator[None]:
+        """Keep a connection whose call succeeded; what is left on any other nobody knows, so it is closed."""
+        fine = False
+        try:
+            yield
+            fine = True
+        finally:
+            if not fine:
+                client.disconnect()
         with self._lock:
             self._idle.append(client)
-        return result
 
     def _taken(self) -> Client | None:
         with self._lock:
@@ -141,6 +149,7 @@ class NativeClient:
             client.disconnect()
             raise
         if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
+            client.disconnect()
             raise QueryFailed(
                 "the server is older than 22.8 and can't bind parameters; upgrade it, or use its HTTP port"
             )

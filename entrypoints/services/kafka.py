@@ -1,5 +1,6 @@
 """Apache Kafka in KRaft mode: one broker that is its own controller, from Maven Central's jars."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from types import MappingProxyType
 from entrypoints.services.process import Running, ServiceMissing, answers, free_port, needed, start, wait_until
 
 VERSION = "4.1.1"
+RESOLVED = "resolved.txt"
+"""Lists the jars, once all are copied."""
 NO_PROXIES: Mapping[int, int] = MappingProxyType({})
 PROPERTIES = """\
 process.roles=broker,controller
@@ -62,17 +65,25 @@ def install(cache: Path) -> None:
     folder = jars(cache)
     if _complete(folder):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    pom = folder / "pom.xml"
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    pom = aside / "pom.xml"
     pom.write_text(POM.format(version=VERSION), encoding="utf-8")
-    command = [needed("mvn"), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+    command = [needed("mvn"), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={aside}"]
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a command of our own)
-    if fetched.returncode or not _complete(folder):
+    names = sorted(jar.name for jar in aside.glob("*.jar"))
+    if fetched.returncode or not names:
         raise ServiceMissing(f"Maven could not fetch Kafka {VERSION}:\n{(fetched.stdout + fetched.stderr)[-2000:]}")
+    (aside / RESOLVED).write_text("\n".join(names), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
 
 
 def _complete(folder: Path) -> bool:
-    return any(folder.glob("kafka_2.13-*.jar")) and any(folder.glob("slf4j-simple-*.jar"))
+    """Whether every jar is there that Maven resolved when it was done, which an interrupted copy never was."""
+    resolved = folder / RESOLVED
+    return resolved.is_file() and all((folder / name).is_file() for name in resolved.read_text("utf-8").splitlines())
 
 
 def run(data: Path, cache: Path, port: int | None = None, proxies: Mapping[int, int] = NO_PROXIES) -> Running:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from threading import Thread
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,13 +18,14 @@ from adapters.clickhouse.connect_client import ConnectClient
 from adapters.clickhouse.connecting import connect
 from adapters.clickhouse.errors import DirectoryInUse, QueryFailed, RowRefused, code_of, translated, translated_insert
 from adapters.clickhouse.latest_table import ClickHouseLatestTable
+from adapters.clickhouse.native_client import NativeClient
 from adapters.clickhouse.tick_table import ClickHouseTickTable
 from application.ports.errors import Denied, RowsRefused, SchemaBehind, StoreUnavailable
 from domain.identity import SERIES
 from domain.silver.tick import TickBatch
 from tests.builders import TEN, tick, ticks
 from tests.contract.test_latest_table import latest
-from tests.support.clickhouse import ROOT, TRANSPORTS, database, emptied, folder, gateway
+from tests.support.clickhouse import ROOT, TRANSPORTS, database, emptied, folder, gateway, url_of
 
 WHOLE = {"x": pl.Int64}
 
@@ -144,6 +146,21 @@ class TestRefusals:
             client.rows("SELECT toInt64('no number') AS x", WHOLE)
         with pytest.raises(QueryFailed, match="Code: 6"):
             client.command("SELECT toInt64('no number')")
+
+    def test_a_connection_is_closed_whatever_ended_its_call(self) -> None:
+        client = NativeClient(Address.parse(url_of("native")))
+        lent: list[Any] = []
+
+        def interrupted(connection: Any) -> None:
+            lent.append(connection)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            client._calling(interrupted, "asking")
+
+        assert not lent[0].connection.connected
+        assert client.rows("SELECT toInt64(1) AS x", WHOLE)["x"].item() == 1
+        client.close()
 
     @pytest.mark.parametrize("scheme", ["http", "clickhouse"])
     def test_a_server_that_is_away_can_be_asked_again(self, scheme: str) -> None:

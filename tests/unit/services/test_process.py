@@ -78,14 +78,42 @@ def test_a_broker_without_its_jars_says_how_to_get_them(tmp_path: Path, monkeypa
         kafka.run(tmp_path / "data", tmp_path / "cache")
 
 
+def maven(folder: Path, *copied: str, ends: int = 0) -> str:
+    """A program that copies these jars where it is told to."""
+    program = folder / "mvn"
+    jars = " ".join(f'"$to/{jar}"' for jar in copied)
+    program.write_text(f'#!/bin/sh\nfor last; do to="${{last#-DoutputDirectory=}}"; done\ntouch {jars}\nexit {ends}\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+JARS = (f"kafka_2.13-{kafka.VERSION}.jar", "slf4j-simple-1.7.36.jar", "snappy.jar")
+
+
 def test_jars_that_are_there_are_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = maven(tmp_path, *JARS)
+    monkeypatch.setattr(kafka, "needed", lambda _: program)
+    kafka.install(tmp_path)
     monkeypatch.setattr(kafka, "needed", lambda program: pytest.fail(f"{program} was asked for"))
-    folder = kafka.jars(tmp_path)
-    folder.mkdir()
-    for jar in (f"kafka_2.13-{kafka.VERSION}.jar", "slf4j-simple-1.7.36.jar"):
-        (folder / jar).touch()
 
     kafka.install(tmp_path)
+    assert {jar.name for jar in kafka.jars(tmp_path).glob("*.jar")} == set(JARS)
+
+
+def test_jars_of_a_copy_that_was_interrupted_are_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted, whole = maven(tmp_path, *JARS[:2], ends=1), kafka.jars(tmp_path)
+    monkeypatch.setattr(kafka, "needed", lambda _: interrupted)
+    with pytest.raises(ServiceMissing):
+        kafka.install(tmp_path)
+    assert not whole.exists()
+
+    maven(tmp_path, *JARS)
+    kafka.install(tmp_path)
+    (whole / JARS[2]).unlink()
+    kafka.install(tmp_path)
+
+    assert (whole / JARS[2]).exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_jars_that_can_not_be_fetched_are_told_with_mavens_words(
