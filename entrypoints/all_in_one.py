@@ -8,7 +8,7 @@ from files; with --once it stops when they are through; with --export it leaves 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ from entrypoints.admin.quiet import feed_routes, quiet_routes
 from entrypoints.admin.serving import Stopping, address_of, listen, serve
 from entrypoints.container import Container, Profile, service_version
 from entrypoints.environment import settings_or_exit
-from entrypoints.exporting import final_tables, outcomes, write
+from entrypoints.exporting import Tally, count, export
 from entrypoints.manifests import manifest
 from entrypoints.progress import Progress
 from entrypoints.refinery import Refinery
@@ -208,18 +208,18 @@ class AllInOne:
 
     def _reported(self, load: LoadRaw) -> int:
         took_s = time.monotonic() - self._began_s
-        tables = final_tables(self.container)
-        ended = outcomes(self.container, load.ids) if self.export else None
-        counts = self.container.normalize().counts
-        if self.durable and ended is not None:
-            counts = with_earlier_runs(counts, ended)
-        summary = summary_of(counts, tables["silver_ticks"][0])
-        if self.export and ended is not None:
-            write(self.container, self.export, tables, ended, summary)
-        self._tell(summary, {name: rows.height for name, (rows, _) in tables.items()}, took_s, load.skipped)
+        tally = export(self.container, self.export, load.ids, self._summary) if self.export else count(self.container)
+        summary = self._summary(tally)
+        self._tell(summary, tally.rows, took_s, load.skipped)
         return PARTLY if refused_any(summary) else DONE
 
-    def _tell(self, summary: dict[str, Any], rows: dict[str, int], took_s: float, skipped: int) -> None:
+    def _summary(self, tally: Tally) -> dict[str, Any]:
+        counts = self.container.normalize().counts
+        if self.durable and tally.outcomes:
+            counts = with_earlier_runs(counts, tally.outcomes)
+        return summary_of(counts, tally.silver)
+
+    def _tell(self, summary: dict[str, Any], rows: Mapping[str, int], took_s: float, skipped: int) -> None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=WIDTH)

@@ -304,7 +304,9 @@ class Settings:
         seconds(1, 300),
         "Longest wait for a broker's answer, in seconds; a record nobody took in three times that is sent anew.",
     )
-    clickhouse_timeout_s: float = setting(30, seconds(0.5, 3600), "Longest wait for ClickHouse to answer, in seconds.")
+    clickhouse_timeout_s: float = setting(
+        30, seconds(0.5, 3600), "Longest wait for ClickHouse to answer, in seconds; a slice of a recompute has an hour."
+    )
     postgres_timeout_s: float = setting(5, seconds(0.5, 600), "Longest wait for the database to answer, in seconds.")
     redis_timeout_s: float = setting(1, seconds(0.05, 60), "Longest wait for Redis to answer, in seconds.")
     schema_registry_timeout_s: float = setting(

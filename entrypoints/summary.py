@@ -1,6 +1,6 @@
 """What a load came to: counts by topic, as JSON and as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -24,41 +24,48 @@ COLUMNS = (
 )
 
 
+ENDS = ("accepted", "filtered", "dead_letter")
+"""How a message may end."""
+
 HEADINGS = ("raw", "accept", "filter", "dead", "ticks", "reject", "silver", "dupl", "corr")
 """The same, short enough for a narrow terminal."""
 
 
-def summary_of(counts: Mapping[str, NormalizationCounts], silver: pl.DataFrame) -> dict[str, Any]:
+def summary_of(counts: Mapping[str, NormalizationCounts], silver: Mapping[str, int]) -> dict[str, Any]:
     """
     Counts by topic: raw, accepted, filtered and dead_letter in messages; duplicates = ticks - silver_distinct.
 
     Args:
         counts: What normalization counted.
-        silver: The final silver ticks.
+        silver: The final silver ticks of each raw topic.
     """
-    distinct = dict(silver.group_by("raw_topic").len().iter_rows())
-    return {"topics": {topic: _row(count, distinct.get(topic, 0)) for topic, count in sorted(counts.items())}}
+    return {"topics": {topic: _row(count, silver.get(topic, 0)) for topic, count in sorted(counts.items())}}
+
+
+def tallied(outcomes: pl.DataFrame) -> pl.DataFrame:
+    """How many messages of each topic ended how, of some outcomes; `raw` counts all."""
+    return outcomes.group_by("topic").agg(
+        pl.len().cast(pl.Int64).alias("raw"),
+        *((pl.col("outcome") == ended).sum().cast(pl.Int64).alias(ended) for ended in ENDS),
+        pl.col("ticks").sum().cast(pl.Int64),
+        pl.col("rejected_rows").sum().cast(pl.Int64),
+    )
 
 
 def with_earlier_runs(
-    counts: Mapping[str, NormalizationCounts], outcomes: pl.DataFrame
+    counts: Mapping[str, NormalizationCounts], stored: Sequence[pl.DataFrame]
 ) -> dict[str, NormalizationCounts]:
     """
     Counts of every message whose outcome is stored, also of runs that were cut short.
 
     Args:
         counts: What this run counted; corrections and repeats are known of this run alone.
-        outcomes: One row a raw message.
+        stored: `tallied` outcomes, in one portion or several.
     """
-    stored = outcomes.group_by("topic").agg(
-        pl.len().alias("raw"),
-        *((pl.col("outcome") == ended).sum().alias(ended) for ended in ("accepted", "filtered", "dead_letter")),
-        pl.col("ticks").sum(),
-        pl.col("rejected_rows").sum(),
-    )
+    together = pl.concat(stored).group_by("topic").agg(pl.exclude("topic").sum())
     return {
         row.pop("topic"): attrs.evolve(counts.get(topic, NormalizationCounts()), **row)
-        for topic, row in ((row["topic"], dict(row)) for row in stored.iter_rows(named=True))
+        for topic, row in ((row["topic"], dict(row)) for row in together.iter_rows(named=True))
     }
 
 

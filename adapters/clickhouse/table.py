@@ -7,16 +7,18 @@ work partition by partition. Conditions on columns outside the key must see rows
 PREWHERE): the engine's default, stated here once more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import attrs
 import polars as pl
+import polars.selectors as cs
 
-from adapters.clickhouse.client import ClickHouse, Parameters, quoted
+from adapters.clickhouse.client import ClickHouse, Parameters, Value, quoted
 from adapters.clickhouse.errors import RowRefused
-from adapters.clickhouse.forms import Columns
+from adapters.clickhouse.forms import FORMS, Columns
 from application.ports.errors import RowsRefused
 from domain.batch import Batch
 from domain.identity import SERIES
@@ -25,6 +27,9 @@ B = TypeVar("B", bound=Batch[Any])
 
 BLOCK_ROWS = 250_000
 """Rows of one insert: about 100 MB on the way."""
+
+PORTION_ROWS = 250_000
+"""Rows of one answer of an export, likewise."""
 
 BLOCK_PARTITIONS = 100
 """The engine refuses an insert that meets more partitions."""
@@ -93,6 +98,58 @@ class ClickHouseTable(Generic[B]):
         sql = f"{self._selecting(f'ORDER BY {order}')} {READING}"
         return self.columns.received(self.client.rows(sql, self.columns.answered))
 
+    def final_portions(self, most: int = PORTION_ROWS) -> Iterator[pl.DataFrame]:
+        """
+        The same in portions of about so many rows, at least one, each as it stands when it is asked for.
+
+        They divide the order key, so that each key comes once whatever is written meanwhile. Rows that share all of the
+        key that bounds can name stay together.
+        """
+        key = [name for name in self.layout.key if name in self._bounding]
+        bounds = self._bounds(key, most)
+        for low, high in pairwise([None, *bounds, None]):
+            yield self._between(key, low, high)
+
+    @property
+    def _bounding(self) -> Mapping[str, str]:
+        """Columns of the key a bound can name, with how SQL writes one of their values, given its parameter."""
+        types = self.columns.answered
+        return {name: _bound_as(types[name]) for name in self.layout.key if name not in FORMS}
+
+    def _bounds(self, key: Sequence[str], most: int) -> list[tuple[Value, ...]]:
+        """The key of every so manieth row, of rows that are not replaced yet."""
+        names = ", ".join(quoted(name) for name in key)
+        sql = f"""
+            SELECT DISTINCT {names} FROM (SELECT {names}, row_number() OVER (ORDER BY {names}) AS row FROM {self.source})
+            WHERE row % {{most:UInt64}} = 0 ORDER BY {names}
+        """  # noqa: S608 (names of ours)
+        answer = self.client.rows(sql, {name: self.columns.answered[name] for name in key}, {"most": most})
+        return answer.with_columns(cs.datetime().to_physical()).rows()
+
+    def _between(
+        self, key: Sequence[str], low: tuple[Value, ...] | None, high: tuple[Value, ...] | None
+    ) -> pl.DataFrame:
+        """The final rows behind one key, up to and with another; without bounds, from the first and to the last."""
+        conditions: list[str] = []
+        parameters: dict[str, Value] = {}
+        for side, bound in (("low", low), ("high", high)):
+            if bound is not None:
+                conditions.append(self._beyond(key, side) if side == "low" else f"NOT {self._beyond(key, side)}")
+                parameters |= {f"{side}_{name}": value for name, value in zip(key, bound, strict=True)}
+        order = ", ".join(quoted(name) for name in self.layout.key)
+        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+        sql = f"{self._selecting(f'{where}ORDER BY {order}')} {READING}"
+        return self.columns.received(self.client.rows(sql, self.columns.answered, parameters))
+
+    def _beyond(self, key: Sequence[str], side: str) -> str:
+        """That a row comes behind a bound, written out, for the engine's index does not read comparisons of tuples."""
+        bounds = {name: self._bounding[name].format(f"{side}_{name}") for name in key}
+        steps = []
+        for at, name in enumerate(key):
+            same = [f"{quoted(other)} = {bounds[other]}" for other in key[:at]]
+            steps.append(f"({' AND '.join([*same, f'{quoted(name)} > {bounds[name]}'])})")
+        return f"({' OR '.join(steps)})"
+
     def found(self, condition: str, parameters: Parameters | None = None, keys: pl.DataFrame | None = None) -> B:
         """The rows at their highest version that meet a condition: SQL from WHERE or ORDER BY on."""
         return self.asked(self._selecting(condition), parameters, keys)
@@ -124,6 +181,12 @@ class ClickHouseTable(Generic[B]):
             return filled
         series = pl.concat_str("tenant_id", "instrument_id", separator=SERIES_SEPARATOR).cast(SERIES)
         return filled.with_columns(series.alias("series"))
+
+
+def _bound_as(dtype: Any) -> str:
+    if isinstance(dtype, pl.Datetime):
+        return "fromUnixTimestamp64Micro({{{}:Int64}}, 'UTC')"
+    return "{{{}:String}}" if dtype == pl.String else "{{{}:Int64}}"
 
 
 def blocks(rows: pl.DataFrame, layout: Layout) -> Iterator[pl.DataFrame]:

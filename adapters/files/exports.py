@@ -2,32 +2,46 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import polars as pl
 
+from adapters.wire.parquet import write_portions
 from adapters.wire.table_rows import to_stored
 
 OUTCOMES = "outcomes.parquet"
 SUMMARY = "summary.json"
 
 
+@attrs.frozen
+class Part:
+    """One table of an export."""
+
+    name: str
+    fact: type
+    """The fact its rows declare."""
+    portions: Iterable[pl.DataFrame]
+    """Its final rows; at least one portion, which may be empty."""
+
+
 def write_folder(
-    folder: Path, tables: Mapping[str, tuple[pl.DataFrame, type]], outcomes: pl.DataFrame, summary: Any
+    folder: Path, tables: Iterable[Part], outcomes: Iterable[pl.DataFrame], summary: Callable[[], Any] | None
 ) -> None:
     """
     This will write NAME.parquet for each table, outcomes.parquet and summary.json into a folder.
 
     Everything is written into a folder beside it first and renamed, so a reader finds all of an export or none of it.
-    An earlier export in its place is replaced; anything else that is there is not.
+    An earlier export in its place is replaced; anything else that is there is not. A portion is asked for once the one
+    before is written, and a table once the one before is done.
 
     Args:
         folder: Where to; its parents are made.
-        tables: By name: the final rows of a table and the fact they declare.
-        outcomes: One row a raw message.
-        summary: What is written as summary.json; None where nobody counted.
+        tables: What there is.
+        outcomes: One row a raw message, in portions, at least one.
+        summary: Makes what is written as summary.json once all else is written; None where nobody counted.
 
     Raises:
         OSError: The folder can't be written; what stood there before still stands.
@@ -38,11 +52,12 @@ def write_folder(
     aside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for name, (rows, fact) in tables.items():
-        to_stored(rows, fact).write_parquet(aside / f"{name}.parquet")
-    outcomes.write_parquet(aside / OUTCOMES)
+    for part in tables:
+        stored = (to_stored(rows, part.fact) for rows in part.portions)
+        write_portions(aside / f"{part.name}.parquet", stored)
+    write_portions(aside / OUTCOMES, outcomes)
     if summary is not None:
-        (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        (aside / SUMMARY).write_text(json.dumps(summary(), indent=2) + "\n", encoding="utf-8")
     _put_in_place(aside, folder)
 
 

@@ -1,6 +1,6 @@
 """Tables in process. Each keeps, of two rows with one key, the one with the higher version, like its ClickHouse sister."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +20,9 @@ from domain.served.latest_price import LatestPrices
 from domain.silver.tick import TickBatch, content_digests, key_digests
 
 B = TypeVar("B", bound=Batch[Any])
+
+PORTION_ROWS = 250_000
+"""Rows of an export that are converted at once."""
 
 _EPOCH = pl.Series([0], dtype=pl.Int64)
 _MINUTE_US = 60_000_000
@@ -102,6 +105,12 @@ class MemoryTable(Generic[B]):
         rows = self._tree.all().select(stored_columns(self.batch.fact))
         return rows.sort([name for name in _ORDER if name in rows.columns])
 
+    def final_portions(self, most: int = PORTION_ROWS) -> Iterator[pl.DataFrame]:
+        """The same in portions of at most so many rows, at least one."""
+        rows = self.final()
+        yield rows[:most]
+        yield from (rows[at : at + most] for at in range(most, rows.height, most))
+
     def stored(self, keys: pl.DataFrame) -> B:
         """The rows of these keys: column `series`, and `interval_start` for bars."""
         instant = keys["interval_start"] if "interval_start" in keys.columns else _EPOCH.new_from_index(0, keys.height)
@@ -130,10 +139,12 @@ _ORDER = (
     "row_index",
     "tenant_id",
     "instrument_id",
+    "interval",
     "interval_start",
     "ts",
     "source_id",
     "source_seq",
+    "revision",
 )
 
 

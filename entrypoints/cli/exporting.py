@@ -5,7 +5,7 @@ from pathlib import Path
 from cyclopts import App
 
 from entrypoints.container import Container
-from entrypoints.exporting import final_tables, outcomes, write
+from entrypoints.exporting import export
 
 DONE = 0
 
@@ -20,17 +20,15 @@ def export_app(container: Container) -> App:
     app = App(name="export", help="Write every table as parquet.", result_action="return_value")
 
     @app.default
-    def export(*, out: Path) -> int:
+    def write(*, out: Path) -> int:
         """
         Write the final rows of every table into a folder.
 
         Args:
             out: The folder; an earlier export in its place is replaced once the new one is complete.
         """
-        tables = final_tables(container)
-        write(container, out, tables, outcomes(container, {}), None)
-        for name, (rows, _) in tables.items():
-            print(f"{name}: {len(rows):,} rows")
+        for name, rows in export(container, out).rows.items():
+            print(f"{name}: {rows:,} rows")
         return DONE
 
     return app

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from adapters.files.exports import refuse_to_replace, write_folder
+from adapters.files.exports import Part, refuse_to_replace, write_folder
 from adapters.files.raw_lines import RawLines
 from adapters.markets.raw_decoder import MarketDecoder
 from adapters.memory.census import MemoryCensus
@@ -35,7 +35,7 @@ from application.queries.latest_price import FindLatestPrice
 from application.queries.seals import FindSeal
 from application.queries.verify import VerifyTables
 from application.reenrichment import Reenrichment
-from application.stages.aggregate import SEALS, AggregateBars
+from application.stages.aggregate import BAR_REVISIONS, SEALS, AggregateBars
 from application.stages.enrich import TABLE as ENRICHED_TICKS
 from application.stages.enrich import EnrichTicks
 from application.stages.normalize import LEDGER, NormalizeTicks
@@ -51,10 +51,11 @@ from entrypoints.container.tables import clickhouse_tables, memory_tables
 from entrypoints.settings import Settings
 
 configure_logs = configure
+ExportedTable = Part
 SHIPPED_REFERENCE = SHIPPED
 """Folder of the reference files that come with the program."""
 
-EXPORTED = (SILVER_TICKS, ENRICHED_TICKS, SERVED_LATEST, DEAD_LETTERS)
+EXPORTED = (SILVER_TICKS, ENRICHED_TICKS, SERVED_LATEST, DEAD_LETTERS, BAR_REVISIONS, SEALS, LEDGER)
 """Tables an export holds besides bars and outcomes."""
 
 

@@ -1,6 +1,6 @@
 """What every table promises, tried on those that have no port of their own; and what a marked logic epoch does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import attrs
@@ -42,6 +42,9 @@ class Exported(Table, Protocol):
 
     def final(self) -> pl.DataFrame:
         """All rows at their highest version."""
+
+    def final_portions(self, most: int) -> Iterator[pl.DataFrame]:
+        """The same in portions."""
 
 
 @attrs.frozen
@@ -115,6 +118,16 @@ class TableContract:
         table.upsert(kind.batch.of(reversed(kind.facts)))
         kept = kind.batch.of(kind.facts).frame.select(stored_columns(kind.batch.fact))
         assert table.final().equals(kept)
+
+    @pytest.mark.parametrize("most", [1, 2, 100])
+    def test_portions_are_all_rows_once_in_the_same_order(self, kind: Kind, table: Exported, most: int) -> None:
+        assert [portion.height for portion in table.final_portions(most)] == [0]
+        for facts in (kind.facts[:2], kind.facts[1:], kind.facts):
+            table.upsert(kind.batch.of(facts))
+
+        portions = list(table.final_portions(most))
+        assert pl.concat(portions).equals(table.final())
+        assert max(portion.height for portion in portions) <= most
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
     def test_the_higher_version_stays(self, kind: Kind, table: Exported, order: tuple[int, int]) -> None:

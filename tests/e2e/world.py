@@ -17,7 +17,7 @@ from application.pipeline import STAGES
 from application.ports.errors import Retryable
 from application.queries.lag import all_done
 from entrypoints.container import Container, Profile
-from entrypoints.exporting import final_tables, outcomes
+from entrypoints.exporting import export
 from entrypoints.samples.messages import line
 from entrypoints.samples.stream import Chances, sample_messages
 from entrypoints.services.process import ServiceMissing
@@ -164,7 +164,7 @@ class World:
     def export(self) -> Path:
         """All tables as they stand, as files."""
         folder = self.folder / f"export-{next(self._numbers)}"
-        self.container.write_folder()(folder, final_tables(self.container), outcomes(self.container, {}), None)
+        export(self.container, folder)
         return folder
 
     def lines(self) -> Path:

@@ -85,7 +85,9 @@ def test_files_in_and_tables_out(write: Callable[..., str], tmp_path: Path, caps
     assert [row[0] for row in bars(out, "1d")] == [at("05:00")]
     assert {path.stem for path in out.iterdir()} == {
         "silver_ticks", "enriched_ticks", "bars_5m", "bars_1h", "bars_1d", "served_latest", "dead_letters", "outcomes", "summary",
+        "bar_revisions", "bar_seals", "ledger",
     }  # fmt: skip
+    assert pl.read_parquet(out / "ledger.parquet")["accepted"].sum() == 5
     latest = pl.read_parquet(out / "served_latest.parquet")
     assert latest.select("instrument_id", "ts").rows() == [(HUB, at("11:00"))]
     told = capsys.readouterr().out

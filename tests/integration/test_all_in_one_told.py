@@ -53,7 +53,7 @@ def test_a_summary_says_what_became_of_every_message() -> None:
         TOPIC: NormalizationCounts(raw=9, accepted=7, filtered=1, dead_letter=1, ticks=7),
         "a": NormalizationCounts(raw=1, accepted=1),
     }
-    summary = summary_of(counts, ticks(tick(), tick("10:01")).frame)
+    summary = summary_of(counts, {ticks(tick()).frame["raw_topic"].item(): 2})
     assert list(summary["topics"]) == ["a", TOPIC]
     row = summary["topics"][TOPIC]
     assert (row["raw"], row["silver_distinct"], row["duplicates"]) == (9, 2, 5)
@@ -69,7 +69,7 @@ def test_it_is_shown_as_a_table_with_rates(took_s: float, rate: str) -> None:
         "a": NormalizationCounts(raw=2, accepted=2, ticks=2),
     }
     console = Console(file=io.StringIO(), width=200)
-    show(summary_of(counts, ticks(tick()).frame), {"bars_5m": 1_234}, took_s, console)
+    show(summary_of(counts, {ticks(tick()).frame["raw_topic"].item(): 1}), {"bars_5m": 1_234}, took_s, console)
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
     assert all(text in told for text in ("market.ticks", rate, "bars_5m 1,234"))
