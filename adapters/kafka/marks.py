@@ -2,14 +2,16 @@
 What a group leaves beside a committed offset: how far it has really come.
 
 A stage commits the floor from which a restart must read again, which may lie far behind what it has performed. The
-position, what the stage still owes of it, and what must be run apart, ride as metadata of the same commit, so nothing else must be kept in step.
+position, what the stage still owes of it, and what must be run apart, ride as metadata of the same commit, so nothing
+else must be kept in step.
 """
 
 import json
 from collections.abc import Sequence
 from contextlib import closing
+from time import monotonic, sleep
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPlace
 
 from adapters.kafka.access import KafkaAccess
@@ -17,6 +19,11 @@ from adapters.kafka.refusals import Complaints, client_of, refusal
 from adapters.wire.progress import apart, with_apart
 from application.ports.errors import LogUnavailable
 from application.ports.event_log import Progress, TopicPartition
+
+MOVING = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE}
+)
+"""A group's keeper is being found or changes, which passes in a moment."""
 
 
 def mark(where: TopicPartition, progress: Progress) -> KafkaPlace:
@@ -56,15 +63,24 @@ def read(access: KafkaAccess, group: str, places: Sequence[KafkaPlace]) -> list[
 
 def committed(consumer: Consumer, places: Sequence[KafkaPlace], group: str, within_s: float) -> list[KafkaPlace]:
     """The commits of a consumer's group at these places, offset below 0 where there is none."""
-    doing = reading(group)
+    until_s = monotonic() + within_s
+    while True:
+        found, trouble = _asked(consumer, places, within_s)
+        if trouble is None:
+            return found
+        if trouble.code() not in MOVING or monotonic() > until_s:
+            raise refusal(trouble, reading(group))
+        sleep(0.05)
+
+
+def _asked(
+    consumer: Consumer, places: Sequence[KafkaPlace], within_s: float
+) -> tuple[list[KafkaPlace], KafkaError | None]:
     try:
         found = consumer.committed(list(places), within_s)
     except KafkaException as error:
-        raise refusal(error.args[0], doing) from error
-    for place in found:
-        if place.error:
-            raise refusal(place.error, doing)
-    return found
+        return [], error.args[0]
+    return found, next((place.error for place in found if place.error), None)
 
 
 def reading(group: str) -> str:
