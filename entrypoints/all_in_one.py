@@ -191,7 +191,7 @@ class AllInOne:
         return self._serve(self._sample)
 
     def _loaded(self, source: Any, paths: list[str]) -> int:
-        load = LoadRaw(source, self.container.log(), self.as_new)
+        load = LoadRaw(source, self.container.log(), self.container.clock(), self.as_new)
         self._refinery.start()
         with Progress(silent=self.json) as progress:
             for _ in load.batches(self.container.settings().max_batch_size):
@@ -249,7 +249,7 @@ class AllInOne:
 
     def _sample(self) -> int:
         feed = SampleFeed.since(datetime.now(UTC) - HISTORY)
-        load = LoadRaw(_Sample(feed, self._stopping.asked), self.container.log())
+        load = LoadRaw(_Sample(feed, self._stopping.asked), self.container.log(), self.container.clock())
         self._refinery.start()
         with Progress(silent=self.json) as progress:
             for _ in load.batches(self.container.settings().max_batch_size):

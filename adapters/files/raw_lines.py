@@ -2,8 +2,8 @@
 Raw messages as JSON lines, optionally gzip.
 
 A line is `{"topic", "partition", "offset", "key", "timestamp_ms", "value" | "value_b64"}`, with an `id` where it has
-one. The message is the exact text of `value`, so number texts and repeated keys survive. Several files are merged by
-coordinate: a first pass reads where each line belongs, a second one gives each partition its lines in offset order,
+one. The message is the exact text of `value`, so number texts and repeated keys survive. `timestamp_ms` absent, null or
+-1 says nothing; `key` and `id` may be numbers. Several files are merged by coordinate: a first pass reads where each line belongs, a second one gives each partition its lines in offset order,
 holding back a line only until those before it have come.
 """
 
@@ -26,12 +26,14 @@ from application.ports.raw_source import BadInput, Lines
 from domain.bronze.raw_event import RawEvents
 
 STANDARD_INPUT = "/dev/stdin"
+NO_TIMESTAMP_MS = -1
+"""How Kafka's own tools write that a record has none."""
 _GZIP = b"\x1f\x8b"
-
 
 _Partition = Annotated[int, msgspec.Meta(ge=0, lt=10_000)]
 _Offset = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 _Milliseconds = Annotated[int, msgspec.Meta(ge=-1, lt=2**52)]
+_Text = str | int | float | None
 
 
 class _Where(msgspec.Struct, gc=False):
@@ -40,16 +42,20 @@ class _Where(msgspec.Struct, gc=False):
     topic: str
     partition: _Partition | None = None
     offset: _Offset | None = None
-    timestamp_ms: _Milliseconds = 0
+    timestamp_ms: _Milliseconds | None = None
+
+    def recorded_us(self) -> int | None:
+        """The time of the record; None where the line says nothing."""
+        return None if self.timestamp_ms in (None, NO_TIMESTAMP_MS) else self.timestamp_ms * 1000
 
 
 class _Line(_Where, gc=False):
     """A line."""
 
-    key: str | None = None
+    key: _Text = None
     value: msgspec.Raw = msgspec.Raw(b"")
     value_b64: str | msgspec.UnsetType | None = msgspec.UNSET
-    id: str | None = None
+    id: _Text = None
 
 
 Place = tuple[str, int]
@@ -80,7 +86,7 @@ class RawLines:
         opened = [_read(path, files, _LINE) for path in self.paths]
         if len(opened) == 1:
             return opened[0]
-        return _by_coordinate(merge(*opened, key=lambda found: found[1].timestamp_ms), self._offsets())
+        return _by_coordinate(merge(*opened, key=lambda found: found[1].recorded_us() or 0), self._offsets())
 
     def _offsets(self) -> dict[Place, deque[int]]:
         """Every offset of every partition, ascending: the order in which lines must be let through."""
@@ -97,18 +103,18 @@ class RawLines:
             topics=[line.topic for _, line in batch],
             partitions=[self._partition(line) for _, line in batch],
             offsets=[-1 if line.offset is None else line.offset for _, line in batch],
-            timestamps_us=[line.timestamp_ms * 1000 for _, line in batch],
+            timestamps_us=[line.recorded_us() for _, line in batch],
             values=[_value(place, line) for place, line in batch],
         )
-        ids = {at: line.id for at, (_, line) in enumerate(batch) if line.id is not None}
+        ids = {at: str(line.id) for at, (_, line) in enumerate(batch) if line.id is not None}
         placed = [line.partition is not None and line.offset is not None for _, line in batch]
-        keys = [None if line.key is None else line.key.encode() for _, line in batch]
+        keys = [None if line.key is None else str(line.key).encode() for _, line in batch]
         return Lines(events, ids, [place for place, _ in batch], placed, keys)
 
     def _partition(self, line: _Line) -> int:
         if line.partition is not None:
             return line.partition
-        return zlib.crc32((line.key or "").encode()) % self.partitions_of(line.topic)
+        return zlib.crc32(str("" if line.key is None else line.key).encode()) % self.partitions_of(line.topic)
 
 
 L = TypeVar("L")

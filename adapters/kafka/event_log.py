@@ -13,12 +13,10 @@ from adapters.kafka.access import KafkaAccess
 from adapters.kafka.administrator import Administrator
 from adapters.kafka.consumer import KafkaConsumer, Membership
 from adapters.kafka.onlooking import next_records
-from adapters.kafka.producing import Appender, Record
+from adapters.kafka.producing import BROKERS_CLOCK, Appender, Record
 from adapters.wire.events import EventCodec
 from application.ports.event_log import Listener, Progress, TopicPartition
 from domain.batch import Batch
-
-BROKERS_CLOCK = 0
 
 
 @attrs.define

@@ -16,8 +16,11 @@ QUEUED_KIB = 64 * 1024
 """Most that waits for brokers; more is appended as it is acknowledged."""
 LARGEST_RECORD = 8 * 1024 * 1024
 
+BROKERS_CLOCK = 0
+"""As a record's timestamp: the broker's clock shall say."""
+
 Record = tuple[int, bytes | None, bytes | None, int]
-"""Partition, key, value, timestamp in ms; 0 where the broker's clock shall say."""
+"""Partition, key, value, timestamp in ms or BROKERS_CLOCK."""
 
 
 @attrs.define

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from adapters.kafka.access import KafkaAccess
-from adapters.kafka.producing import Appender, Record
+from adapters.kafka.producing import BROKERS_CLOCK, Appender, Record
 from domain.bronze.raw_event import RawEvents
 
 
@@ -22,7 +22,7 @@ class KafkaRawFeed:
     def append(self, events: RawEvents, keys: Sequence[bytes | None]) -> None:
         """Append messages in order, and wait until all are durable."""
         by_topic: dict[str, list[Record]] = {}
-        stamps = (stamp // 1000 for stamp in events.timestamps_us)
+        stamps = (events.timestamps_us // 1000).fill_null(BROKERS_CLOCK)
         for topic, *record in zip(events.topics, events.partitions, keys, events.values, stamps, strict=True):
             by_topic.setdefault(topic, []).append(tuple(record))  # the four of a Record
         for topic, records in by_topic.items():

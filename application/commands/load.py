@@ -6,9 +6,11 @@ import attrs
 import polars as pl
 
 from application import topics
+from application.ports.clock import Clock
 from application.ports.event_log import TopicPartition
 from application.ports.raw_log import RawLog
 from application.ports.raw_source import BadInput, Lines, RawSource
+from domain.batch import INSTANT, micros
 
 PLACE = ("topic", "partition")
 
@@ -19,11 +21,13 @@ class LoadRaw:
     This will append the messages of a source to the log, a batch at a time.
 
     A message keeps its coordinate, and one that is in the log already is skipped. With `as_new` every message gets a
-    fresh offset instead: the same input twice is then a re-delivery of everything.
+    fresh offset instead: the same input twice is then a re-delivery of everything. One that doesn't say when it was
+    recorded is recorded when it is loaded, as a broker stamps a producer's record.
     """
 
     source: RawSource
     log: RawLog
+    clock: Clock
     as_new: bool = False
     read: int = attrs.field(init=False, default=0)
     skipped: int = attrs.field(init=False, default=0)
@@ -50,10 +54,14 @@ class LoadRaw:
         if not len(kept):
             return
         part = lines.events if len(kept) == len(offsets) else lines.events.taken(kept)
-        self.log.append(attrs.evolve(part, offsets=offsets.drop_nulls()))
+        stamps = part.timestamps_us.fill_null(self._now_us())
+        self.log.append(attrs.evolve(part, offsets=offsets.drop_nulls(), timestamps_us=stamps))
         for at, name in lines.ids.items():
             if (offset := offsets[at]) is not None:
                 self.ids[lines.events.topics[at], lines.events.partitions[at], offset] = name
+
+    def _now_us(self) -> int:
+        return int(micros(pl.Series([self.clock.now()], dtype=INSTANT))[0])
 
     @staticmethod
     def _refuse_unknown_topics(lines: Lines) -> None:

@@ -14,7 +14,7 @@ class RawFeed(Protocol):
         Append messages in order, each to its partition, with its time. When this returns they are durable.
 
         Args:
-            events: The messages; their offsets are not looked at.
+            events: The messages; their offsets are not looked at. A timestamp that is null is the log's to say.
             keys: The key of each.
 
         Raises:

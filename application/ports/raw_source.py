@@ -18,6 +18,7 @@ class Lines:
     """Raw messages of an input, and what was written beside them."""
 
     events: RawEvents
+    """Null timestamps are those of messages that say nothing about when they were recorded: the log's clock shall say."""
     ids: dict[int, str]
     """The `id` of a line that has one, by its position in `events`."""
     places: list[str]

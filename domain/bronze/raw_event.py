@@ -23,7 +23,7 @@ def _places(values: pl.Series | Sequence[int]) -> pl.Series:
     return pl.Series(values, dtype=pl.Int32)
 
 
-def _numbers(values: pl.Series | Sequence[int]) -> pl.Series:
+def _numbers(values: pl.Series | Sequence[int | None]) -> pl.Series:
     return pl.Series(values, dtype=pl.Int64)
 
 

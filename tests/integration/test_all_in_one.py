@@ -112,6 +112,14 @@ def test_the_summary_counts_every_message(
     assert outcomes.select("offset", "id", "outcome", "reason").rows()[-1] == (5, "broken", "dead_letter", "BAD_SHAPE")
 
 
+def test_a_message_without_a_record_time_is_as_good_as_any(write: Callable[..., str], tmp_path: Path) -> None:
+    out, undated = tmp_path / "out", [{**said, "timestamp_ms": None} for said in LINES]
+    assert main(["--input", write(*undated), "--once", "--export", str(out), "--json"]) == 0
+    assert pl.read_parquet(out / "silver_ticks.parquet")["quality_flags"].explode().drop_nulls().to_list() == [
+        "PRICE_NEGATIVE"
+    ]
+
+
 def test_the_same_file_twice_is_skipped_or_with_as_new_a_redelivery(
     write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

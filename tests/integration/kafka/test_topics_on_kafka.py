@@ -1,5 +1,7 @@
 """Topics as a real broker makes them, and raw messages fed into them as a connector would."""
 
+from datetime import UTC, datetime
+
 import attrs
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -10,6 +12,7 @@ from adapters.kafka.topics import KafkaTopics
 from application.commands.topics import plan_of
 from application.ports.errors import Fatal, WrongTopics
 from domain.bronze.raw_event import RawEvents
+from tests.builders import micros
 from tests.support.kafka import Cluster, member, real_kafka, until, unused
 
 pytestmark = pytest.mark.services
@@ -78,6 +81,20 @@ def test_raw_messages_arrive_on_their_partition_with_key_time_and_bytes(cluster:
     got = zip(raw.topics, raw.partitions, raw.offsets, raw.timestamps_us, raw.values, strict=True)
     sent = zip(events.topics, events.partitions, [0, 0, 0], events.timestamps_us, events.values, strict=True)
     assert sorted(got) == sorted(sent)
+
+
+def test_a_raw_message_without_a_time_gets_the_brokers(cluster: Cluster) -> None:
+    topic, began_us = cluster.topic("raw", partitions=1), micros(datetime.now(UTC))
+    events = RawEvents(topics=[topic], partitions=[0], offsets=[0], timestamps_us=[None], values=[b"{}"])
+    feed = KafkaRawFeed(cluster.access)
+    feed.append(events, [None])
+    feed.close()
+
+    with member(cluster.log(), unused("group"), topic) as reader:
+        until(lambda: len(reader.values()) == 1, reader.poll)
+
+    (stamp,) = [stamp for polled in reader.seen if polled.raw for stamp in polled.raw.timestamps_us]
+    assert began_us // 1000 * 1000 <= stamp <= micros(datetime.now(UTC))
 
 
 def test_a_partition_that_does_not_exist_is_refused(cluster: Cluster) -> None:

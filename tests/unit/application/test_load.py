@@ -9,6 +9,8 @@ from application.commands.load import LoadRaw
 from application.ports.event_log import Listener
 from application.ports.raw_source import BadInput, Lines
 from domain.bronze.raw_event import RawEvents
+from tests.builders import TEN, micros
+from tests.performing import StandingClock
 
 TOPIC = topics.RAW_TICKS
 Said = tuple[int, int | None] | tuple[int, int | None, str]
@@ -21,6 +23,7 @@ class Given:
 
     batches: Sequence[Sequence[Said]]
     topic: str = TOPIC
+    recorded_us: int | None = 0
 
     def lines(self, at_most: int) -> Iterator[Lines]:
         for number, batch in enumerate(self.batches):
@@ -28,7 +31,7 @@ class Given:
                 topics=[self.topic] * len(batch),
                 partitions=[said[0] for said in batch],
                 offsets=[-1 if said[1] is None else said[1] for said in batch],
-                timestamps_us=[0] * len(batch),
+                timestamps_us=[self.recorded_us] * len(batch),
                 values=[f"{number}.{row}".encode() for row in range(len(batch))],
             )
             ids = {row: said[2] for row, said in enumerate(batch) if len(said) == 3}
@@ -39,17 +42,23 @@ class Given:
 @attrs.define
 class Loading:
     log: MemoryEventLog = attrs.field(factory=lambda: MemoryEventLog(lambda _: 2, retain=True))
+    clock: StandingClock = attrs.field(factory=StandingClock)
 
-    def load(self, *batches: Sequence[Said], as_new: bool = False) -> LoadRaw:
-        load = LoadRaw(Given(batches), self.log, as_new)
+    def load(self, *batches: Sequence[Said], as_new: bool = False, recorded_us: int | None = 0) -> LoadRaw:
+        load = LoadRaw(Given(batches, recorded_us=recorded_us), self.log, self.clock, as_new)
         assert [*load.batches(100)] == [len(batch) for batch in batches]
         return load
 
-    def held(self) -> list[tuple[int, int, bytes | None]]:
-        """Everything in the log, by partition and offset."""
+    def raw(self) -> RawEvents | None:
+        """Everything in the log."""
         consumer = self.log.subscribe("reader", [TOPIC], Listener(lambda _: None, lambda _: None))
         raw = consumer.poll(1000, 0).raw
         consumer.close()
+        return raw
+
+    def held(self) -> list[tuple[int, int, bytes | None]]:
+        """The same, by partition and offset."""
+        raw = self.raw()
         return sorted(zip(raw.partitions, raw.offsets, raw.values, strict=True)) if raw else []
 
     def coordinates(self) -> list[tuple[int, int]]:
@@ -72,6 +81,14 @@ def test_a_message_that_is_in_the_log_already_is_skipped_so_a_load_can_be_repeat
     again = loading.load([(0, 0), (0, 1), (0, 2)], [(0, 1)])
     assert loading.held() == [(0, 0, b"0.0"), (0, 1, b"0.1"), (0, 2, b"0.2")]
     assert (again.read, again.skipped) == (4, 3)
+
+
+def test_a_message_keeps_its_time_and_one_without_is_recorded_when_it_is_loaded(loading: Loading) -> None:
+    loading.load([(0, 0)], recorded_us=5)
+    loading.load([(0, 0), (0, 1)], recorded_us=None)
+    raw = loading.raw()
+    assert raw is not None
+    assert raw.timestamps_us.to_list() == [5, micros(TEN)]
 
 
 def test_a_coordinate_that_comes_twice_in_one_batch_counts_once(loading: Loading) -> None:
@@ -111,7 +128,7 @@ def test_ids_are_kept_by_the_coordinate_a_message_got(loading: Loading) -> None:
 
 
 def test_a_topic_that_nobody_reads_is_refused_before_anything_is_lost(loading: Loading) -> None:
-    load = LoadRaw(Given([[(0, 0)]], topic="normalized.market.ticks.v1"), loading.log)
+    load = LoadRaw(Given([[(0, 0)]], topic="normalized.market.ticks.v1"), loading.log, loading.clock)
     with pytest.raises(BadInput, match=r"file0:1: nobody reads the topic 'normalized.market.ticks.v1'"):
         list(load.batches(100))
     assert loading.held() == []

@@ -15,9 +15,9 @@ SECOND_US = 1_000_000
 
 @attrs.define
 class Given:
-    """A source of one message at each of these seconds."""
+    """A source of one message at each of these seconds; None says nothing about when it came."""
 
-    seconds: Sequence[float]
+    seconds: Sequence[float | None]
     keyed: bool = True
 
     def lines(self, at_most: int) -> Iterator[Lines]:
@@ -29,7 +29,9 @@ class Given:
             topics=["raw.v1"] * len(rows),
             partitions=[row % 2 for row in rows],
             offsets=list(rows),
-            timestamps_us=[round(self.seconds[row] * SECOND_US) for row in rows],
+            timestamps_us=[
+                None if came is None else round(came * SECOND_US) for came in map(self.seconds.__getitem__, rows)
+            ],
             values=[b"%d" % row for row in rows],
         )
         keys = [b"key %d" % row for row in rows] if self.keyed else ()
@@ -99,6 +101,13 @@ def test_at_a_speed_messages_go_when_they_came_so_many_times_faster() -> None:
 
 def test_messages_out_of_time_order_are_not_waited_for() -> None:
     assert replayed(Given([100, 90, 110]), ReplayPace(speed=10)).when == [(0, 1), (0, 1), (1, 1)]
+
+
+def test_a_message_that_does_not_say_when_it_came_goes_with_its_neighbours_and_the_log_says_its_time() -> None:
+    fed = replayed(Given([None, 100, None, 110]), ReplayPace(speed=10))
+    assert fed.when == [(0, 3), (1, 1)]
+    assert fed.given[0][1].timestamps_us.to_list() == [None, 100 * SECOND_US, None]
+    assert replayed(Given([None, None]), ReplayPace(speed=10)).when == [(0, 2)]
 
 
 def test_a_source_with_nothing_sends_nothing() -> None:

@@ -67,6 +67,19 @@ def test_bytes_that_are_no_json_come_as_base64(write: Callable[..., str]) -> Non
     assert read(path)[0].events.values == [b"\x00\xff", None]
 
 
+@pytest.mark.parametrize("said", ["", ',"timestamp_ms":null', ',"timestamp_ms":-1'])
+def test_a_line_may_say_nothing_about_when_it_was_recorded(write: Callable[..., str], said: str) -> None:
+    path = write("a.jsonl", f'{{"topic":"t","value":1{said}}}', line(timestamp_ms=0))
+    assert read(path)[0].events.timestamps_us.to_list() == [None, 0]
+
+
+def test_keys_and_ids_may_be_numbers(write: Callable[..., str]) -> None:
+    path = write("a.jsonl", line(None, None, key=17, id=3), line(None, None, key="17", id=0), line(None, None, key=1.5))
+    (lines,) = read(path)
+    assert (lines.keys, lines.ids) == ([b"17", b"17", b"1.5"], {0: "3", 1: "0"})
+    assert lines.events.partitions[0] == lines.events.partitions[1]
+
+
 def test_files_may_be_compressed_and_have_blank_lines(write: Callable[..., str]) -> None:
     path = write("a.jsonl.gz", line(0), "", "  ", line(1))
     assert places(path) == [(0, 0), (0, 1)]
@@ -95,7 +108,7 @@ def test_a_line_without_a_partition_gets_that_of_its_key(write: Callable[..., st
 
 def test_files_are_merged_by_coordinate_whatever_their_times_say(write: Callable[..., str]) -> None:
     one = write("one.jsonl", line(0), line(3, timestamp_ms=1), line(1, 1, timestamp_ms=0))
-    two = write("two.jsonl.gz", line(1, timestamp_ms=9000), line(2, timestamp_ms=1), line(0, 1, timestamp_ms=9))
+    two = write("two.jsonl.gz", line(1, timestamp_ms=9000), line(2, timestamp_ms=None), line(0, 1, timestamp_ms=9))
     merged = places(one, two)
     assert [offset for partition, offset in merged if partition == 0] == [0, 1, 2, 3]
     assert [offset for partition, offset in merged if partition == 1] == [0, 1]
