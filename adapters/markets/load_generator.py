@@ -8,20 +8,18 @@ from adapters.markets.reading import Reading
 from adapters.markets.ticks import DATA_TYPE, source_of
 from adapters.markets.venue import refuse_other_market, venue_of
 from adapters.wire.exact_json import Members, is_integer, members_of, name_of, text_of
-from adapters.wire.raw_envelope import read_payload, tenant_of
+from adapters.wire.raw_envelope import NESTED, read_payload, tenant_of
 from domain.bronze.raw_event import RawPrice
-
-ENVELOPE = "envelope"
 
 
 def is_generated(message: Members) -> bool:
     """Whether a message has this shape."""
-    return ENVELOPE in message
+    return NESTED in message
 
 
 def read_generated(event: int, message: Members, market: str) -> Reading:
     """Read one message exactly; `market` is its topic's, empty where that has none. Raises Unreadable."""
-    envelope = members_of(message.get(ENVELOPE), ENVELOPE)
+    envelope = members_of(message.get(NESTED), NESTED)
     payload = read_payload(message)
     raw_data = members_of(payload.get("raw_data"), "raw_data")
     stated = payload.get("market")

@@ -19,8 +19,8 @@ from adapters.markets.feed import RUN, Feed
 from adapters.markets.reading import NO_METADATA, FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
 from adapters.wire.exact_json import Members, is_integer, name_of, text_of
-from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
-from adapters.wire.typed_json import NUMBER, SCALAR, TEXT, columns_of, one_of, reader_of, record
+from adapters.wire.raw_envelope import NESTED, RawEnvelope, read_envelope, read_payload
+from adapters.wire.typed_json import ABSENT, NUMBER, SCALAR, TEXT, columns_of, one_of, reader_of, record
 from adapters.wire.unreadable import Unreadable
 from domain.bronze.raw_event import RawPrice
 from domain.errors import Reason
@@ -33,6 +33,7 @@ ENVELOPE: Mapping[str, Any] = {
     "producer": TEXT,
     "occurred_at": SCALAR,
     "ingested_at": NUMBER,
+    NESTED: ABSENT,
 }
 _INTEGER = re.compile(r"-?[0-9]+")
 

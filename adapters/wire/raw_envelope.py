@@ -10,6 +10,8 @@ from adapters.wire.unreadable import Unreadable
 from domain.errors import Reason
 
 DEFAULT_TENANT = "default"
+NESTED = "envelope"
+"""A message that has this field is of the load generators' shape: its envelope lies there, not flat around the payload."""
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 

@@ -21,6 +21,8 @@ NUMBER: Any = msgspec.Raw
 SCALAR: Any = str | int | float | bool | None
 """A field that is known and not needed."""
 COUNT: Any = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
+ABSENT: Any = msgspec.UnsetType
+"""A field that says by being there, whatever it holds, that the message is for the exact reader."""
 
 
 class Unsure(DataprocError):
@@ -64,6 +66,8 @@ def record(name: str, fields: Mapping[str, Any], *, strict: bool, tag: str = "",
 def _absent(of: Any) -> Any:
     if of is NUMBER:
         return msgspec.Raw()
+    if of is ABSENT:
+        return msgspec.UNSET
     return msgspec.field(default_factory=of) if isinstance(of, type(msgspec.Struct)) else None
 
 

@@ -114,6 +114,8 @@ def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
         message = message | {
             "payload": wrapper(rows, payload["metadata"], market=payload["market"], sequence=payload["sequence"])
         }
+    if draw(st.booleans()):
+        message = message | {draw(st.sampled_from(["envelope", "payload", "unheard"])): draw(ODD)}
     for _ in range(draw(st.integers(0, 2))):
         message = changed(message, draw(st.sampled_from(paths(message))), draw(ODD))
         if not isinstance(message, dict):

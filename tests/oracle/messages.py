@@ -412,6 +412,7 @@ def odd_envelope(fields: Fields, topic: str, chance: Random) -> bytes:
             "occurred_at": (ABSENT, None, "2026-01-01", [1]),
             "trace_id": (None, 7),
             "payload": (ABSENT, None, [], "x", 7),
+            "envelope": (None, {}, {"tenant_id": "tenant-9", "source": "load"}),
         }
     field = chance.choice(sorted(changes))
     value = chance.choice(changes[field])

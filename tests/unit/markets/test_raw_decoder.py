@@ -218,3 +218,16 @@ def test_both_readers_agree(topic: str, message: dict[str, Any]) -> None:
     value = json.dumps(message).encode()
     exact = _read_exactly(DECODER._topics[topic], 0, value)
     assert DECODER.decode(mixed((topic, value))).prices.frame.rows() == prices_of(exact.prices).rows()
+
+
+@pytest.mark.parametrize("nested", [None, {}, {"tenant_id": "tenant-9", "source": "load", "timestamp": "soon"}])
+@pytest.mark.parametrize(("topic", "message"), [*EVERY_SHAPE, (CAISO, envelope(caiso(), extra=1))])
+def test_a_field_called_envelope_makes_any_message_one_of_the_load_generators(
+    topic: str, message: dict[str, Any], nested: Any
+) -> None:
+    value = json.dumps(message | {"envelope": nested}).encode()
+    exact = _read_exactly(DECODER._topics[topic], 0, value)
+    decoded = DECODER.decode(mixed((topic, value)))
+    assert decoded.prices.frame.rows() == prices_of(exact.prices).rows()
+    assert told(decoded) == [(r.event, r.index, r.reason, r.field) for r in exact.refusals]
+    assert len(exact.refusals) == ("raw_data" not in message["payload"] or nested is None)
