@@ -35,7 +35,7 @@ from entrypoints.progress import Progress
 from entrypoints.refinery import Refinery
 from entrypoints.samples.stream import SampleFeed
 from entrypoints.settings import BadSettings
-from entrypoints.summary import refused_any, show, summary_of, with_earlier_runs
+from entrypoints.summary import refused_any, show, summary_of
 
 DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -92,7 +92,8 @@ def run(
         data_dir: Keep everything in this folder: after any end, the same command goes on where it stopped.
 
     Returns:
-        0 done, 2 bad usage or configuration, 3 done but some messages or rows are dead letters, 130 interrupted.
+        0 done, 2 bad usage or configuration, 3 done but some messages or rows are dead letters, of
+        earlier loads into data_dir too, 130 interrupted.
     """
     if demo and input:
         return _refuse("--demo runs on the sample feed and --input on files; give one of them")
@@ -103,7 +104,7 @@ def run(
         return _refuse(f"there is no file {', '.join(missing)}; check the path")
     container = Container(
         settings=settings_or_exit("254carbon-all-in-one"),
-        record_outcomes=export is not None,
+        record_outcomes=export is not None or data_dir is not None,
         profile=(Profile.EMBEDDED if data_dir else Profile.MEMORY).value,
         data_dir=data_dir,
     )
@@ -115,6 +116,10 @@ def run(
     except (DataprocError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return FAILED
+
+
+def _summary(tally: Tally) -> dict[str, Any]:
+    return summary_of(tally.ledger, tally.silver)
 
 
 def _refuse(problem: str) -> int:
@@ -208,27 +213,21 @@ class AllInOne:
 
     def _reported(self, load: LoadRaw) -> int:
         took_s = time.monotonic() - self._began_s
-        tally = export(self.container, self.export, load.ids, self._summary) if self.export else count(self.container)
-        summary = self._summary(tally)
-        self._tell(summary, tally.rows, took_s, load.skipped)
+        tally = export(self.container, self.export, load.ids, _summary) if self.export else count(self.container)
+        summary = _summary(tally)
+        self._tell(summary, tally.rows, took_s, load)
         return PARTLY if refused_any(summary) else DONE
 
-    def _summary(self, tally: Tally) -> dict[str, Any]:
-        counts = self.container.normalize().counts
-        if self.durable and tally.outcomes:
-            counts = with_earlier_runs(counts, tally.outcomes)
-        return summary_of(counts, tally.silver)
-
-    def _tell(self, summary: dict[str, Any], rows: Mapping[str, int], took_s: float, skipped: int) -> None:
+    def _tell(self, summary: dict[str, Any], rows: Mapping[str, int], took_s: float, load: LoadRaw) -> None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=WIDTH)
         if self.json:
-            console.print_json(data={**summary, "rows": rows, "seconds": round(took_s, 3), "skipped": skipped})
+            console.print_json(data={**summary, "rows": rows, "seconds": round(took_s, 3), "skipped": load.skipped})
             return
-        show(summary, rows, took_s, console)
-        if skipped:
-            console.print(f"{skipped:,} messages were in the log already and skipped; --as-new loads them again")
+        show(summary, rows, load.read, took_s, console)
+        if load.skipped:
+            console.print(f"{load.skipped:,} messages were in the log already and skipped; --as-new loads them again")
         if self.export:
             console.print(f"tables are in {self.export}")
 

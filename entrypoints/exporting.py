@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 import polars as pl
 
-from application.stages.normalize import OUTCOMES
+from application.stages.normalize import LEDGER, OUTCOMES
 from application.stages.normalize import TICKS as SILVER_TICKS
+from domain.bronze.ledger import FIGURES
 from entrypoints.container import EXPORTED, Container, ExportedTable
-from entrypoints.summary import tallied
 
 OUTCOME_COLUMNS = ("topic", "partition", "offset", "id", "outcome", "reason", "ticks", "rejected_rows")
 NO_IDS: Mapping[tuple[str, int, int], str] = {}
@@ -25,8 +25,8 @@ class Tally:
     """Rows of each table."""
     silver: Counter[str] = attrs.field(factory=Counter)
     """Silver ticks of each raw topic."""
-    outcomes: list[pl.DataFrame] = attrs.field(factory=list)
-    """How messages ended, a row a topic in each portion."""
+    ledger: dict[str, Counter[str]] = attrs.field(factory=dict)
+    """FIGURES of each raw topic."""
 
     def table(self, name: str, portions: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """The same portions, counted."""
@@ -34,13 +34,13 @@ class Tally:
             self.rows[name] += rows.height
             if name == SILVER_TICKS:
                 self.silver.update(dict(rows.group_by("raw_topic").len().iter_rows()))
+            elif name == LEDGER:
+                self._add(rows.group_by("topic").agg(pl.col(FIGURES).sum()))
             yield rows
 
-    def ended(self, portions: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """The same outcomes, counted."""
-        for rows in portions:
-            self.outcomes.append(tallied(rows))
-            yield rows
+    def _add(self, figures: pl.DataFrame) -> None:
+        for row in figures.iter_rows(named=True):
+            self.ledger.setdefault(row.pop("topic"), Counter()).update(row)
 
 
 def parts(container: Container, tally: Tally) -> Iterator[ExportedTable]:
@@ -92,5 +92,5 @@ def export(
     """
     tally = Tally()
     summed = None if summary is None else lambda: summary(tally)
-    container.write_folder()(folder, parts(container, tally), tally.ended(outcomes(container, ids)), summed)
+    container.write_folder()(folder, parts(container, tally), outcomes(container, ids), summed)
     return tally

@@ -49,6 +49,7 @@ class LoadRaw:
     def _append(self, lines: Lines) -> None:
         self._refuse_unknown_topics(lines)
         offsets = self._placed(lines)
+        self._note_ids(lines, offsets)
         kept = offsets.is_not_null().arg_true()
         self.skipped += len(offsets) - len(kept)
         if not len(kept):
@@ -56,9 +57,12 @@ class LoadRaw:
         part = lines.events if len(kept) == len(offsets) else lines.events.taken(kept)
         stamps = part.timestamps_us.fill_null(self._now_us())
         self.log.append(attrs.evolve(part, offsets=offsets.drop_nulls(), timestamps_us=stamps))
+
+    def _note_ids(self, lines: Lines, offsets: pl.Series) -> None:
+        """Ids by where the messages go, those that are skipped by where the log holds them; of several the first counts."""
+        where = offsets.zip_with(offsets.is_not_null(), lines.events.offsets)
         for at, name in lines.ids.items():
-            if (offset := offsets[at]) is not None:
-                self.ids[lines.events.topics[at], lines.events.partitions[at], offset] = name
+            self.ids.setdefault((lines.events.topics[at], lines.events.partitions[at], where[at]), name)
 
     def _now_us(self) -> int:
         return int(micros(pl.Series([self.clock.now()], dtype=INSTANT))[0])

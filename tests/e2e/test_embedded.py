@@ -1,11 +1,12 @@
 """Everything on disk: killed at any moment and started again, the tables end as if nothing had happened."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.programs import done, killed_after, started, told_by
-from tests.oracle.comparison import differences
+from tests.oracle.comparison import differences, read_table
 from tests.oracle.messages import as_line, messages
 from tests.oracle.results import results
 
@@ -28,6 +29,23 @@ def test_killed_and_started_again_it_ends_as_an_undisturbed_run(tmp_path: Path) 
     assert differences(export, results(made)) == []
     verified = done("entrypoints.cli", "verify", "--data-dir", str(tmp_path / "data"), log=log)
     assert verified == EQUAL, log.read_text()
+
+
+def test_a_folder_tells_of_every_load_whoever_asks_when(tmp_path: Path) -> None:
+    made = messages(22, 400)
+    file, export = tmp_path / "messages.jsonl", tmp_path / "export"
+    file.write_bytes(b"".join(map(as_line, made)))
+    told = ["entrypoints.all_in_one", "--data-dir", str(tmp_path / "data"), "--input", str(file), "--once", "--json"]
+    first, again = tmp_path / "first", tmp_path / "again"
+
+    assert done(*told, log=first) == WITH_DEAD_LETTERS, first.read_text()
+    assert done(*told, "--export", str(export), log=again) == WITH_DEAD_LETTERS, again.read_text()
+
+    assert differences(export, results(made)) == []
+    assert {row["id"] for row in read_table(export, "outcomes")} == {message.id for message in made}
+    counted = json.loads((export / "summary.json").read_text())["topics"]
+    assert counted == json.loads(first.read_text())["topics"]
+    assert sum(row["corrections"] for row in counted.values()) > 0
 
 
 def test_a_second_process_on_the_same_folder_is_told_so(tmp_path: Path) -> None:

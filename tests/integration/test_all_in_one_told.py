@@ -6,12 +6,11 @@ import attrs
 import pytest
 from rich.console import Console
 
-from application.stages.normalize import NormalizationCounts
+from domain.bronze.ledger import FIGURES
 from entrypoints import progress
 from entrypoints.progress import Progress
 from entrypoints.refinery import Refinery
 from entrypoints.summary import refused_any, show, summary_of
-from tests.builders import tick, ticks
 
 TOPIC = "ingestion.market.ticks.raw.v1"
 
@@ -48,31 +47,35 @@ def test_told_to_be_silent_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert said(capsys, silent=True) == ""
 
 
+def counted(**figures: int) -> dict[str, int]:
+    """What the ledger says of a topic."""
+    return dict.fromkeys(FIGURES, 0) | figures
+
+
 def test_a_summary_says_what_became_of_every_message() -> None:
-    counts = {
-        TOPIC: NormalizationCounts(raw=9, accepted=7, filtered=1, dead_letter=1, ticks=7),
-        "a": NormalizationCounts(raw=1, accepted=1),
+    ledger = {
+        TOPIC: counted(messages=9, accepted=7, filtered=1, dead_letter=1, ticks=7, corrections=1),
+        "a": counted(messages=1, accepted=1, ticks=2, rejected_rows=1),
     }
-    summary = summary_of(counts, {ticks(tick()).frame["raw_topic"].item(): 2})
+    summary = summary_of(ledger, {TOPIC: 2})
     assert list(summary["topics"]) == ["a", TOPIC]
-    row = summary["topics"][TOPIC]
-    assert (row["raw"], row["silver_distinct"], row["duplicates"]) == (9, 2, 5)
+    assert summary["topics"][TOPIC] == {
+        "raw": 9, "accepted": 7, "filtered": 1, "dead_letter": 1, "ticks": 7, "rejected_rows": 0,
+        "silver_distinct": 2, "duplicates": 5, "corrections": 1,
+    }  # fmt: skip
     assert (refused_any(summary), refused_any({"topics": {}})) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("took_s", "rate"), [(2.0, "10 messages in 2.0 s: 5 a second"), (0.0, "10 messages in 0.0 s: 0 a second")]
+    ("took_s", "rate"), [(2.0, "10 messages read in 2.0 s: 5 a second"), (0.0, "10 messages read in 0.0 s: 0 a second")]
 )
-def test_it_is_shown_as_a_table_with_rates(took_s: float, rate: str) -> None:
-    counts = {
-        TOPIC: NormalizationCounts(raw=8, accepted=8, ticks=8),
-        "a": NormalizationCounts(raw=2, accepted=2, ticks=2),
-    }
+def test_it_is_shown_as_a_table_with_the_rate_of_this_run(took_s: float, rate: str) -> None:
+    ledger = {TOPIC: counted(messages=1_008, accepted=1_008, ticks=1_008), "a": counted(messages=2, filtered=2)}
     console = Console(file=io.StringIO(), width=200)
-    show(summary_of(counts, {ticks(tick()).frame["raw_topic"].item(): 1}), {"bars_5m": 1_234}, took_s, console)
+    show(summary_of(ledger, {TOPIC: 1}), {"bars_5m": 1_234}, 10, took_s, console)
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
-    assert all(text in told for text in ("market.ticks", rate, "bars_5m 1,234"))
+    assert all(text in told for text in ("market.ticks", "1,010", rate, "bars_5m 1,234"))
 
 
 @attrs.define

@@ -127,6 +127,13 @@ def test_ids_are_kept_by_the_coordinate_a_message_got(loading: Loading) -> None:
     assert new.ids == {(TOPIC, 0, 2): "c"}
 
 
+def test_the_id_of_a_message_that_is_skipped_is_kept_by_where_the_log_holds_it(loading: Loading) -> None:
+    loading.load([(0, 0, "a"), (1, 3, "b")])
+    again = loading.load([(0, 0, "a"), (1, 3, "b"), (1, 4, "c")], [(0, 0, "another")])
+    assert again.ids == {(TOPIC, 0, 0): "a", (TOPIC, 1, 3): "b", (TOPIC, 1, 4): "c"}
+    assert again.skipped == 3
+
+
 def test_a_topic_that_nobody_reads_is_refused_before_anything_is_lost(loading: Loading) -> None:
     load = LoadRaw(Given([[(0, 0)]], topic="normalized.market.ticks.v1"), loading.log, loading.clock)
     with pytest.raises(BadInput, match=r"file0:1: nobody reads the topic 'normalized.market.ticks.v1'"):
