@@ -1,64 +1,33 @@
 """
 Raw messages as JSON lines, optionally gzip.
 
-A line is `{"topic", "partition", "offset", "key", "timestamp_ms", "value" | "value_b64"}`, with an `id` where it has
-one. The message is the exact text of `value`, so number texts and repeated keys survive. `timestamp_ms` absent, null or
--1 says nothing; `key` and `id` may be numbers. Several files are merged by coordinate: a first pass reads where each line belongs, a second one gives each partition its lines in offset order,
-holding back a line only until those before it have come.
+Several files are merged by coordinate: a first pass reads where each line belongs, a second one gives each partition its
+lines in offset order, holding back a line only until those before it have come.
 """
 
 import gzip
 import zlib
-from base64 import b64decode
-from binascii import Error as NotBase64
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 
 import attrs
-import msgspec
 
+from adapters.files.raw_line import BadLine, Line, line_of, where_of
 from application.ports.raw_source import BadInput, Lines
 from domain.bronze.raw_event import RawEvents
 
 STANDARD_INPUT = "/dev/stdin"
-NO_TIMESTAMP_MS = -1
-"""How Kafka's own tools write that a record has none."""
 _GZIP = b"\x1f\x8b"
 
-_Partition = Annotated[int, msgspec.Meta(ge=0, lt=10_000)]
-_Offset = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
-_Milliseconds = Annotated[int, msgspec.Meta(ge=-1, lt=2**52)]
-_Text = str | int | float | None
-
-
-class _Where(msgspec.Struct, gc=False):
-    """The coordinates of a line alone."""
-
-    topic: str
-    partition: _Partition | None = None
-    offset: _Offset | None = None
-    timestamp_ms: _Milliseconds | None = None
-
-    def recorded_us(self) -> int | None:
-        """The time of the record; None where the line says nothing."""
-        return None if self.timestamp_ms in (None, NO_TIMESTAMP_MS) else self.timestamp_ms * 1000
-
-
-class _Line(_Where, gc=False):
-    """A line."""
-
-    key: _Text = None
-    value: msgspec.Raw = msgspec.Raw(b"")
-    value_b64: str | msgspec.UnsetType | None = msgspec.UNSET
-    id: _Text = None
-
-
 Place = tuple[str, int]
+"""Topic and partition."""
+Found = tuple[str, Line]
+"""A line, and where it stands: FILE:LINE."""
 
 
 @attrs.frozen
@@ -71,7 +40,7 @@ class RawLines:
     def lines(self, at_most: int) -> Iterator[Lines]:
         """All messages, `at_most` at a time; see RawSource."""
         with ExitStack() as files:
-            batch: list[tuple[str, _Line]] = []
+            batch: list[Found] = []
             for found in self._ordered(files):
                 batch.append(found)
                 if len(batch) >= at_most:
@@ -80,10 +49,10 @@ class RawLines:
             if batch:
                 yield self._together(batch)
 
-    def _ordered(self, files: ExitStack) -> Iterator[tuple[str, _Line]]:
+    def _ordered(self, files: ExitStack) -> Iterator[Found]:
         if len(self.paths) > 1 and STANDARD_INPUT in self.paths:
             raise BadInput("standard input can be read once only, so it can't be merged with files; give it alone")
-        opened = [_read(path, files, _LINE) for path in self.paths]
+        opened = [_read(path, files, line_of) for path in self.paths]
         if len(opened) == 1:
             return opened[0]
         return _by_coordinate(merge(*opened, key=lambda found: found[1].recorded_us() or 0), self._offsets())
@@ -93,25 +62,25 @@ class RawLines:
         offsets: dict[Place, list[int]] = {}
         with ExitStack() as files:
             for path in self.paths:
-                for _, where in _read(path, files, _WHERE):
+                for _, where in _read(path, files, where_of):
                     if where.partition is not None and where.offset is not None:
                         offsets.setdefault((where.topic, where.partition), []).append(where.offset)
         return {place: deque(sorted(found)) for place, found in offsets.items()}
 
-    def _together(self, batch: list[tuple[str, _Line]]) -> Lines:
+    def _together(self, batch: list[Found]) -> Lines:
         events = RawEvents(
             topics=[line.topic for _, line in batch],
             partitions=[self._partition(line) for _, line in batch],
             offsets=[-1 if line.offset is None else line.offset for _, line in batch],
             timestamps_us=[line.recorded_us() for _, line in batch],
-            values=[_value(place, line) for place, line in batch],
+            values=[_message(where, line) for where, line in batch],
         )
         ids = {at: str(line.id) for at, (_, line) in enumerate(batch) if line.id is not None}
         placed = [line.partition is not None and line.offset is not None for _, line in batch]
         keys = [None if line.key is None else str(line.key).encode() for _, line in batch]
         return Lines(events, ids, [place for place, _ in batch], placed, keys)
 
-    def _partition(self, line: _Line) -> int:
+    def _partition(self, line: Line) -> int:
         if line.partition is not None:
             return line.partition
         return zlib.crc32(str("" if line.key is None else line.key).encode()) % self.partitions_of(line.topic)
@@ -119,22 +88,16 @@ class RawLines:
 
 L = TypeVar("L")
 
-_LINE = msgspec.json.Decoder(_Line)
-_WHERE = msgspec.json.Decoder(_Where)
 
-
-def _read(path: str, files: ExitStack, decoder: "msgspec.json.Decoder[L]") -> Iterator[tuple[str, L]]:
-    decode = decoder.decode
+def _read(path: str, files: ExitStack, read: Callable[[bytes], L]) -> Iterator[tuple[str, L]]:
     try:
         for number, text in enumerate(_opened(path, files), 1):
             if text.isspace():
                 continue
             try:
-                yield f"{path}:{number}", decode(text)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                raise BadInput(
-                    f"{path}:{number} is no raw message ({error}); a line is a JSON object with at least topic and value"
-                ) from error
+                yield f"{path}:{number}", read(text)
+            except BadLine as error:
+                raise BadInput(f"{path}:{number} {error}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} can't be read: {error}; check the path, or fetch the file again") from error
 
@@ -146,8 +109,8 @@ def _opened(path: str, files: ExitStack) -> BinaryIO:
     return raw
 
 
-def _by_coordinate(found: Iterator[tuple[str, _Line]], due: dict[Place, deque[int]]) -> Iterator[tuple[str, _Line]]:
-    held: dict[Place, dict[int, list[tuple[str, _Line]]]] = {}
+def _by_coordinate(found: Iterator[Found], due: dict[Place, deque[int]]) -> Iterator[Found]:
+    held: dict[Place, dict[int, list[Found]]] = {}
     for where, line in found:
         if line.partition is None or line.offset is None:
             yield where, line
@@ -162,14 +125,8 @@ def _by_coordinate(found: Iterator[tuple[str, _Line]], due: dict[Place, deque[in
                 del waiting[offset]
 
 
-def _value(place: str, line: _Line) -> bytes | None:
-    if line.value_b64 is msgspec.UNSET:
-        if not bytes(line.value):
-            raise BadInput(f"{place} has neither value nor value_b64; a line carries its message in one of them")
-        return bytes(line.value)
-    if line.value_b64 is None:
-        return None
+def _message(where: str, line: Line) -> bytes | None:
     try:
-        return b64decode(line.value_b64, validate=True)
-    except (NotBase64, ValueError) as error:
-        raise BadInput(f"{place}: value_b64 is not base64 ({error})") from error
+        return line.message()
+    except BadLine as error:
+        raise BadInput(f"{where} {error}") from error

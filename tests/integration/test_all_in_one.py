@@ -120,6 +120,17 @@ def test_a_message_without_a_record_time_is_as_good_as_any(write: Callable[..., 
     ]
 
 
+def test_an_odd_message_ends_as_a_dead_letter_and_harms_no_other(write: Callable[..., str], tmp_path: Path) -> None:
+    out, path = tmp_path / "out", Path(write(*LINES))
+    nested = "[" * 5000 + "]" * 5000
+    odd = [json.dumps(line(offset, "@")).replace('"@"', value) for offset, value in ((5, '"\\ud800"'), (6, nested))]
+    path.write_text(path.read_text() + "\n".join(odd))
+    assert main(["--input", str(path), "--once", "--export", str(out), "--json"]) == 3
+    letters = pl.read_parquet(out / "dead_letters.parquet").sort("offset")
+    assert letters.select("offset", "reason").rows() == [(5, "ENCODING"), (6, "TOO_DEEP")]
+    assert pl.read_parquet(out / "silver_ticks.parquet").height == 3
+
+
 def test_the_same_file_twice_is_skipped_or_with_as_new_a_redelivery(
     write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

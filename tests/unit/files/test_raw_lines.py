@@ -62,6 +62,29 @@ def test_a_message_is_the_exact_text_of_its_value(write: Callable[..., str]) -> 
     ]
 
 
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"node":"\\ud800"}',
+        DEEP,
+        '{"a":"}\\"]",  "b":[' + DEEP + ',{"c":1}]}',
+        '{"a":NaN, "a" :1}',
+        '"\\q"',
+        "nonsense",
+    ],
+)
+def test_a_value_that_no_parser_gets_through_is_for_the_decoder_to_judge(write: Callable[..., str], value: str) -> None:
+    said = f'{{"topic":"t", "value":1, "unheard" : {{"value":"\\ud800"}},"partition":0,"value" : {value} ,"offset":3,"id":7}}'
+    path = write("a.jsonl", said, line(4))
+    (lines,) = read(path, at_most=9)
+    assert lines.events.values == [value.encode(), b'{"n": 4}']
+    assert (lines.events.offsets.to_list(), lines.ids, lines.placed) == ([3, 4], {0: "7"}, [True, True])
+    assert places(path, write("b.jsonl", line(2))) == [(0, 2), (0, 3), (0, 4)]
+
+
 def test_bytes_that_are_no_json_come_as_base64(write: Callable[..., str]) -> None:
     path = write("a.jsonl", line(value_b64=b64encode(b"\x00\xff").decode()), line(1, value_b64=None))
     assert read(path)[0].events.values == [b"\x00\xff", None]
@@ -132,6 +155,15 @@ def test_one_file_twice_gives_every_line_twice(write: Callable[..., str]) -> Non
         ('{"topic":"t","value_b64":"?"}', "value_b64 is not base64"),
         ('{"topic":"t","value_b64":"ä"}', "value_b64 is not base64"),
         ('{"topic":"\\ud800","value":1}', "is no raw message"),
+        ('{"topic":"t","value":"\\ud800"', "is no raw message"),
+        ('{"topic":"t","value":["\\ud800"}}', "is no raw message"),
+        ('{"topic":"t","value":"\\ud800}', "is no raw message"),
+        ('{"topic":"t","value":"\\ud800"}}', "is no raw message"),
+        ('{"topic":"t","value":1}{"topic":"t","value":2}', "is no raw message"),
+        ('["\\ud800"]', "is no raw message"),
+        ("nonsense", "is no raw message"),
+        ('{"topic":"t","partition":-1,"value":"\\ud800"}', "is no raw message"),
+        ('{"topic":"t","value":}', "has neither value nor value_b64"),
     ],
 )
 def test_a_line_that_is_no_raw_message_is_named(write: Callable[..., str], said: str, complaint: str) -> None:
