@@ -179,7 +179,7 @@ class AllInOne:
 
     def load(self, paths: list[str]) -> int:
         """Load files; then export, stop or go on serving."""
-        source = self.container.raw_lines(paths)
+        source = self.container.raw_lines(paths, stopping=self._stopping.asked.is_set)
         if self.export:
             self.container.refuse_to_replace()(self.export)
         if self.once:
@@ -239,9 +239,10 @@ class AllInOne:
                 file=sys.stderr,
             )
             return INTERRUPTED
+        inputs = ", ".join("standard input" if path == STANDARD_INPUT else path for path in paths)
         print(
             f"stopped after {read:,} messages. Nothing was exported, and this profile keeps nothing on disk: "
-            f"run the same command again ({', '.join(paths)}) and it starts from the beginning.",
+            f"run the same command again ({inputs}) and it starts from the beginning.",
             file=sys.stderr,
         )
         return INTERRUPTED

@@ -5,29 +5,31 @@ Several files are merged by coordinate: a first pass reads where each line belon
 lines in offset order, holding back a line only until those before it have come.
 """
 
-import gzip
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from heapq import merge
-from io import BufferedReader
-from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import TypeVar
 
 import attrs
 
+from adapters.files.opening import StoppedWaiting, flows, opened
 from adapters.files.raw_line import BadLine, Line, line_of, where_of
 from application.ports.raw_source import BadInput, Lines
 from domain.bronze.raw_event import RawEvents
 
 STANDARD_INPUT = "/dev/stdin"
-_GZIP = b"\x1f\x8b"
 
 Place = tuple[str, int]
 """Topic and partition."""
 Found = tuple[str, Line]
-"""A line, and where it stands: FILE:LINE."""
+"""Where a line stands, FILE:LINE, and the line."""
+L = TypeVar("L")
+
+
+def _never() -> bool:
+    return False
 
 
 @attrs.frozen
@@ -36,36 +38,48 @@ class RawLines:
 
     paths: Sequence[str]
     partitions_of: Callable[[str], int]
+    stopping: Callable[[], bool] = _never
+    """Whether somebody asked to stop, asked while nothing comes of a pipe: the lines then end with what has come."""
 
     def lines(self, at_most: int) -> Iterator[Lines]:
         """All messages, `at_most` at a time; see RawSource."""
         with ExitStack() as files:
             batch: list[Found] = []
-            for found in self._ordered(files):
-                batch.append(found)
-                if len(batch) >= at_most:
-                    yield self._together(batch)
-                    batch = []
+            with suppress(StoppedWaiting):
+                for found in self._ordered(files):
+                    batch.append(found)
+                    if len(batch) >= at_most:
+                        yield self._together(batch)
+                        batch = []
             if batch:
                 yield self._together(batch)
 
     def _ordered(self, files: ExitStack) -> Iterator[Found]:
-        if len(self.paths) > 1 and STANDARD_INPUT in self.paths:
-            raise BadInput("standard input can be read once only, so it can't be merged with files; give it alone")
-        opened = [_read(path, files, line_of) for path in self.paths]
-        if len(opened) == 1:
-            return opened[0]
-        return _by_coordinate(merge(*opened, key=lambda found: found[1].recorded_us() or 0), self._offsets())
+        once = [path for path in self.paths if path == STANDARD_INPUT or flows(path)]
+        if once and len(self.paths) > 1:
+            raise BadInput(f"{told(once[0])} can be read once only, so it can't be merged with others; give it alone")
+        found = [self._read(path, files, line_of) for path in self.paths]
+        if len(found) == 1:
+            return found[0]
+        return _by_coordinate(merge(*found, key=lambda found: found[1].recorded_us() or 0), self._offsets())
 
     def _offsets(self) -> dict[Place, deque[int]]:
         """Every offset of every partition, ascending: the order in which lines must be let through."""
         offsets: dict[Place, list[int]] = {}
         with ExitStack() as files:
             for path in self.paths:
-                for _, where in _read(path, files, where_of):
+                for _, where in self._read(path, files, where_of):
                     if where.partition is not None and where.offset is not None:
                         offsets.setdefault((where.topic, where.partition), []).append(where.offset)
         return {place: deque(sorted(found)) for place, found in offsets.items()}
+
+    def _read(self, path: str, files: ExitStack, read: Callable[[bytes], L]) -> Iterator[tuple[str, L]]:
+        try:
+            for number, text in enumerate(opened(path, files, self.stopping), 1):
+                if not text.isspace():
+                    yield f"{path}:{number}", _of_line(f"{path}:{number}", text, read)
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadInput(f"{path} can't be read: {error}; check the path, or fetch the file again") from error
 
     def _together(self, batch: list[Found]) -> Lines:
         events = RawEvents(
@@ -86,29 +100,6 @@ class RawLines:
         return zlib.crc32(str("" if line.key is None else line.key).encode()) % self.partitions_of(line.topic)
 
 
-L = TypeVar("L")
-
-
-def _read(path: str, files: ExitStack, read: Callable[[bytes], L]) -> Iterator[tuple[str, L]]:
-    try:
-        for number, text in enumerate(_opened(path, files), 1):
-            if text.isspace():
-                continue
-            try:
-                yield f"{path}:{number}", read(text)
-            except BadLine as error:
-                raise BadInput(f"{path}:{number} {error}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} can't be read: {error}; check the path, or fetch the file again") from error
-
-
-def _opened(path: str, files: ExitStack) -> BinaryIO:
-    raw = files.enter_context(Path(path).open("rb"))  # noqa: SIM115
-    if raw.peek(2)[:2] == _GZIP:
-        return cast("BinaryIO", BufferedReader(files.enter_context(gzip.GzipFile(fileobj=raw)), 1 << 20))
-    return raw
-
-
 def _by_coordinate(found: Iterator[Found], due: dict[Place, deque[int]]) -> Iterator[Found]:
     held: dict[Place, dict[int, list[Found]]] = {}
     for where, line in found:
@@ -123,6 +114,18 @@ def _by_coordinate(found: Iterator[Found], due: dict[Place, deque[int]]) -> Iter
             yield waiting[offset].pop(0)
             if not waiting[offset]:
                 del waiting[offset]
+
+
+def told(path: str) -> str:
+    """A path as a person calls it."""
+    return "standard input" if path == STANDARD_INPUT else path
+
+
+def _of_line(where: str, text: bytes, read: Callable[[bytes], L]) -> L:
+    try:
+        return read(text)
+    except BadLine as error:
+        raise BadInput(f"{where} {error}") from error
 
 
 def _message(where: str, line: Line) -> bytes | None:

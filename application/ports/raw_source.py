@@ -46,7 +46,7 @@ class RawSource(Protocol):
 
     def lines(self, at_most: int) -> Iterator[Lines]:
         """
-        Yield all messages, `at_most` at a time.
+        Yield all messages, `at_most` at a time; fewer where somebody asked to stop while nothing came.
 
         Raises:
             BadInput: A line is no raw message. What was yielded before stands.

@@ -310,6 +310,19 @@ def test_prices_and_bars_answer_over_http_while_it_runs_and_ctrl_c_stops_it(writ
         assert code == 0
 
 
+@pytest.mark.parametrize("profile", [["--once"], ["--once", "--data-dir"], []])
+def test_ctrl_c_ends_a_load_that_waits_for_its_input(profile: list[str], tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe", [str(tmp_path / "data")] if "--data-dir" in profile else []
+    os.mkfifo(pipe)
+    with Program("--input", str(pipe), *profile, *folder) as program, pipe.open("wb") as writer:
+        writer.write(json.dumps(line(0, {})).encode() + b"\n")
+        writer.flush()
+        code, said = program.interrupted()
+    assert code == (130 if profile else 0), said
+    assert "run the same command again" in said.lower()
+    assert "Traceback" not in said
+
+
 def test_standard_input_is_read_and_an_interrupted_load_says_how_to_go_on(tmp_path: Path) -> None:
     with Program(
         "--input", "-", "--once", "--export", str(tmp_path / "out"), standard_input=subprocess.PIPE

@@ -1,9 +1,10 @@
 import gzip
 import json
+import os
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -180,6 +181,48 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, write: Callable[..
         read(str(broken))
 
 
-def test_standard_input_can_not_be_merged_with_files(write: Callable[..., str]) -> None:
+def test_what_can_be_read_once_only_is_not_merged_with_files(tmp_path: Path, write: Callable[..., str]) -> None:
     with pytest.raises(BadInput, match="standard input can be read once only"):
         read(STANDARD_INPUT, write("a.jsonl", line(0)))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadInput, match="pipe can be read once only"):
+        read(str(tmp_path / "pipe"), write("a.jsonl", line(0)))
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[tuple[str, BinaryIO]]:
+    """A pipe by its path, and its other end, which stays open as long as nobody closes it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with path.open("wb", buffering=0) as writer:
+        yield str(path), writer
+    os.close(reader)
+
+
+def text_of(*lines: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(said).encode() + b"\n" for said in lines)
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_a_pipe_is_read_until_its_other_end_is_closed(
+    pipe: tuple[str, BinaryIO], packed: Callable[[bytes], bytes]
+) -> None:
+    path, writer = pipe
+    writer.write(packed(text_of(line(0))) + packed(text_of(line(1))))
+    source = RawLines([path], lambda _: 4, stopping=lambda: bool(writer.close()))
+    assert [lines.events.offsets.to_list() for lines in source.lines(1)] == [[0], [1]]
+
+
+def test_who_asks_to_stop_while_nothing_comes_gets_what_has_come(pipe: tuple[str, BinaryIO]) -> None:
+    path, writer = pipe
+    asked = iter([False, True])
+    source = RawLines([path], lambda _: 4, stopping=lambda: next(asked))
+    writer.write(text_of(line(0), line(1)) + b'{"topic":')
+    assert [lines.events.offsets.to_list() for lines in source.lines(100)] == [[0, 1]]
+
+
+def test_who_asks_to_stop_before_anything_comes_gets_nothing(pipe: tuple[str, BinaryIO]) -> None:
+    path, _ = pipe
+    asked = iter([False, True])
+    assert list(RawLines([path], lambda _: 4, stopping=lambda: next(asked)).lines(100)) == []
