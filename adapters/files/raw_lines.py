@@ -1,8 +1,10 @@
 """
 Raw messages as JSON lines, optionally gzip.
 
-Several files are merged by coordinate: a first pass reads where each line belongs, a second one gives each partition its
-lines in offset order, holding back a line only until those before it have come.
+Lines are merged by coordinate: a first pass reads where each line belongs, a second one gives each partition its lines
+in offset order, holding back a line only until those before it have come. A single file needs the first pass from where
+an offset is missing only: before that, nothing that belongs earlier can follow. What is read once only, as standard
+input is, comes as it comes.
 """
 
 import zlib
@@ -10,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from heapq import merge
+from itertools import chain, islice
 from typing import TypeVar
 
 import attrs
@@ -26,6 +29,7 @@ Place = tuple[str, int]
 Found = tuple[str, Line]
 """Where a line stands, FILE:LINE, and the line."""
 L = TypeVar("L")
+T = TypeVar("T")
 
 
 def _never() -> bool:
@@ -57,18 +61,30 @@ class RawLines:
     def _ordered(self, files: ExitStack) -> Iterator[Found]:
         once = [path for path in self.paths if path == STANDARD_INPUT or flows(path)]
         if once and len(self.paths) > 1:
-            raise BadInput(f"{told(once[0])} can be read once only, so it can't be merged with others; give it alone")
+            raise BadInput(f"{_told(once[0])} can be read once only, so it can't be merged with others; give it alone")
         found = [self._read(path, files, line_of) for path in self.paths]
         if len(found) == 1:
-            return found[0]
+            return found[0] if once else self._in_order(found[0])
         return _by_coordinate(merge(*found, key=lambda found: found[1].recorded_us() or 0), self._offsets())
 
-    def _offsets(self) -> dict[Place, deque[int]]:
-        """Every offset of every partition, ascending: the order in which lines must be let through."""
+    def _in_order(self, found: Iterator[Found]) -> Iterator[Found]:
+        """The lines of a single file: as they come until an offset is missing, by coordinate from there on."""
+        following: dict[Place, int] = {}
+        for number, (where, line) in enumerate(found):
+            if line.partition is not None and line.offset is not None:
+                due = following.get(place := (line.topic, line.partition), 0)
+                if line.offset > due:
+                    yield from _by_coordinate(chain([(where, line)], found), self._offsets(after=number))
+                    return
+                following[place] = max(due, line.offset + 1)
+            yield where, line
+
+    def _offsets(self, after: int = 0) -> dict[Place, deque[int]]:
+        """Every offset of every partition, ascending: the order in which lines must be let through, but for so many."""
         offsets: dict[Place, list[int]] = {}
         with ExitStack() as files:
             for path in self.paths:
-                for _, where in self._read(path, files, where_of):
+                for _, where in islice(self._read(path, files, where_of), after, None):
                     if where.partition is not None and where.offset is not None:
                         offsets.setdefault((where.topic, where.partition), []).append(where.offset)
         return {place: deque(sorted(found)) for place, found in offsets.items()}
@@ -77,7 +93,7 @@ class RawLines:
         try:
             for number, text in enumerate(opened(path, files, self.stopping), 1):
                 if not text.isspace():
-                    yield f"{path}:{number}", _of_line(f"{path}:{number}", text, read)
+                    yield f"{path}:{number}", _of(f"{path}:{number}", text, read)
         except (OSError, EOFError, zlib.error) as error:
             raise BadInput(f"{path} can't be read: {error}; check the path, or fetch the file again") from error
 
@@ -87,7 +103,7 @@ class RawLines:
             partitions=[self._partition(line) for _, line in batch],
             offsets=[-1 if line.offset is None else line.offset for _, line in batch],
             timestamps_us=[line.recorded_us() for _, line in batch],
-            values=[_message(where, line) for where, line in batch],
+            values=[_of(where, line, Line.message) for where, line in batch],
         )
         ids = {at: str(line.id) for at, (_, line) in enumerate(batch) if line.id is not None}
         placed = [line.partition is not None and line.offset is not None for _, line in batch]
@@ -116,20 +132,13 @@ def _by_coordinate(found: Iterator[Found], due: dict[Place, deque[int]]) -> Iter
                 del waiting[offset]
 
 
-def told(path: str) -> str:
+def _told(path: str) -> str:
     """A path as a person calls it."""
     return "standard input" if path == STANDARD_INPUT else path
 
 
-def _of_line(where: str, text: bytes, read: Callable[[bytes], L]) -> L:
+def _of(where: str, line: T, read: Callable[[T], L]) -> L:
     try:
-        return read(text)
-    except BadLine as error:
-        raise BadInput(f"{where} {error}") from error
-
-
-def _message(where: str, line: Line) -> bytes | None:
-    try:
-        return line.message()
+        return read(line)
     except BadLine as error:
         raise BadInput(f"{where} {error}") from error

@@ -33,6 +33,8 @@ class LoadRaw:
     skipped: int = attrs.field(init=False, default=0)
     ids: dict[tuple[str, int, int], str] = attrs.field(init=False, factory=dict)
     """The `id` of each message that has one, by its coordinate in the log."""
+    _begun: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    """Where each partition's end was before anything was appended to it here."""
 
     def batches(self, at_most: int) -> Iterator[int]:
         """
@@ -82,9 +84,7 @@ class LoadRaw:
         events = lines.events
         frame = pl.DataFrame({"topic": events.topics, "partition": events.partitions, "offset": events.offsets})
         places = frame.unique(PLACE).select(PLACE)
-        ends = places.with_columns(
-            end=pl.Series([self.log.end(TopicPartition(*place)) for place in places.iter_rows()])
-        )
+        ends = places.with_columns(end=pl.Series([self._end(TopicPartition(*place)) for place in places.iter_rows()]))
         frame = frame.join(ends, on=PLACE, how="left", maintain_order="left")
         if self.as_new:
             return frame.select(pl.col("end") + pl.int_range(pl.len()).over(PLACE)).to_series()
@@ -107,7 +107,7 @@ class LoadRaw:
             if offset < end:
                 where = TopicPartition(topic, partition)
                 if (topic, partition, offset) not in taken and not self.log.holds(where, offset):
-                    raise BadInput(_out_of_order(lines.places[at], where, offset, end))
+                    raise BadInput(self._out_of_order(lines.places[at], where, offset, end))
                 offsets.append(None)
                 continue
             following[topic, partition] = offset + 1
@@ -115,10 +115,19 @@ class LoadRaw:
             offsets.append(offset)
         return offsets
 
+    def _end(self, where: TopicPartition) -> int:
+        end = self.log.end(where)
+        self._begun.setdefault(where, end)
+        return end
 
-def _out_of_order(place: str, where: TopicPartition, offset: int, end: int) -> str:
-    return (
-        f"{place}: {where.topic}/{where.partition}/{offset} lies below the end {end} of its partition and is not in the "
-        "log; give all files in one command so that they are merged, or load with --as-new, which gives every line a "
-        "fresh offset"
-    )
+    def _out_of_order(self, place: str, where: TopicPartition, offset: int, end: int) -> str:
+        if offset < self._begun[where]:
+            why = "which an earlier load has reached; load everything in one command into a new folder"
+        else:
+            why = (
+                "which an earlier line has reached; load a file whose lines all carry offsets, for that is put in order"
+            )
+        return (
+            f"{place}: {where.topic}/{where.partition}/{offset} is not in the log and lies below the end {end} of its "
+            f"partition, {why}, or load with --as-new, which gives every line a fresh offset"
+        )

@@ -104,13 +104,20 @@ def test_a_line_without_an_offset_gets_the_next_one(loading: Loading) -> None:
 
 
 @pytest.mark.parametrize("batches", [([(0, 5)], [(0, 3)]), ([(0, 5), (0, 3)],)])
-def test_a_line_below_the_end_that_is_not_in_the_log_is_named(
+def test_a_line_below_one_of_the_same_load_is_named_with_what_puts_it_in_order(
     loading: Loading, batches: Sequence[Sequence[Said]]
 ) -> None:
     with pytest.raises(
-        BadInput, match=r"file\d:\d: ingestion.market.ticks.raw.v1/0/3 lies below the end 6 .* --as-new"
+        BadInput,
+        match=r"file\d:\d: ingestion.market.ticks.raw.v1/0/3 .* below the end 6 .* earlier line .* a file .* --as-new",
     ):
         loading.load(*batches)
+
+
+def test_a_line_below_what_was_loaded_before_is_named_with_what_helps(loading: Loading) -> None:
+    loading.load([(0, 5)])
+    with pytest.raises(BadInput, match=r"0/3 .* below the end 8 .* earlier load .* a new folder, .* --as-new"):
+        loading.load([(0, 7), (0, 3)])
 
 
 def test_as_new_gives_every_line_a_fresh_offset(loading: Loading) -> None:

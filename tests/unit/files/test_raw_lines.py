@@ -4,9 +4,12 @@ import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.files.raw_lines import STANDARD_INPUT, RawLines
 from application.ports.raw_source import BadInput, Lines
@@ -138,6 +141,25 @@ def test_files_are_merged_by_coordinate_whatever_their_times_say(write: Callable
     assert [offset for partition, offset in merged if partition == 1] == [0, 1]
 
 
+@given(lines=st.lists(st.tuples(st.integers(0, 1), st.none() | st.integers(0, 9))))
+def test_a_single_file_is_put_in_order_too(lines: list[Place]) -> None:
+    with NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.writelines(json.dumps(line(offset, partition)) + "\n" for partition, offset in lines)
+        file.flush()
+        found = places(file.name)
+    assert sorted(found) == sorted((partition, -1 if offset is None else offset) for partition, offset in lines)
+    for partition in (0, 1):
+        offsets = [offset for where, offset in found if where == partition and offset >= 0]
+        assert list(dict.fromkeys(offsets)) == sorted(set(offsets))
+
+
+def test_a_file_that_misses_no_offset_is_read_once_as_it_comes(write: Callable[..., str]) -> None:
+    found = RawLines([write("a.jsonl", line(0), line(0, 1), line(1), line(0), "{")], lambda _: 4).lines(1)
+    assert [next(found).events.offsets[0] for _ in range(4)] == [0, 0, 1, 0]
+    with pytest.raises(BadInput, match=r"a.jsonl:5"):
+        next(found)
+
+
 def test_one_file_twice_gives_every_line_twice(write: Callable[..., str]) -> None:
     path = write("a.jsonl", line(0), line(1), line(None))
     assert sorted(places(path, path)) == [(0, -1), (0, -1), (0, 0), (0, 0), (0, 1), (0, 1)]
@@ -212,6 +234,13 @@ def test_a_pipe_is_read_until_its_other_end_is_closed(
     writer.write(packed(text_of(line(0))) + packed(text_of(line(1))))
     source = RawLines([path], lambda _: 4, stopping=lambda: bool(writer.close()))
     assert [lines.events.offsets.to_list() for lines in source.lines(1)] == [[0], [1]]
+
+
+def test_a_pipe_is_taken_as_it_comes(pipe: tuple[str, BinaryIO]) -> None:
+    path, writer = pipe
+    writer.write(text_of(line(5), line(3), line(4)))
+    source = RawLines([path], lambda _: 4, stopping=lambda: bool(writer.close()))
+    assert [lines.events.offsets.to_list() for lines in source.lines(9)] == [[5, 3, 4]]
 
 
 def test_who_asks_to_stop_while_nothing_comes_gets_what_has_come(pipe: tuple[str, BinaryIO]) -> None:
