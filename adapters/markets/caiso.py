@@ -1,14 +1,17 @@
 """
 CAISO: OASIS rows, of which four or five make one price.
 
-A row states one component (LMP_TYPE) of one point (node, run, interval). Rows come in any order; those of one point are
-joined before anything is said about it. The column with the value is MW, whatever its name suggests; other versions of
-the report call it VALUE or PRC. `clearing_price` of the metadata is the energy component, not the price.
+A row states one component (LMP_TYPE) of one point (node, run, interval). Rows come in any order; those of one point,
+however they spell its names and times, are joined before anything is said about it. The column with the value is MW,
+whatever its name suggests; other versions of the report call it VALUE or PRC. `clearing_price` of the metadata is the
+energy component, not the price.
 Source: contracts.md §1, variant A; conventions.md §1.2.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -27,12 +30,14 @@ from adapters.markets.wrapper import (
     same_number,
     sequence_text,
 )
-from adapters.wire.exact_json import Members, is_integer, name_of, read_text, text_of
+from adapters.wire.exact_json import Members, is_integer, is_text, name_of, read_text, text_of
 from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
 from adapters.wire.typed_json import COUNT, TEXT, Unsure, list_of, reader_of, record
 from adapters.wire.unreadable import Unreadable
 from domain.bronze.raw_event import RawPrice, Refusal
 from domain.errors import Reason
+from domain.silver.feed import UTC, Label
+from domain.silver.labels import read_instants
 from domain.silver.quality import Flag
 
 MARKET = "caiso"
@@ -49,6 +54,12 @@ COLUMNS: Mapping[str, str] = {
     "MGHG": "greenhouse_gas_price",
 }
 """Column of RawPrice by LMP_TYPE."""
+
+_USUAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[+-]00:00|Z)?")
+"""Nearly all times are spelled so, and need not be read to be compared."""
+_LONGEST_TIME = 128
+"""Longer texts are taken for no time, so that what is remembered stays small."""
+_GMT = pl.DataFrame({"clock": [UTC], "label": [Label.START], "naive_by_policy": [False]})
 
 VALUE_COLUMNS = ("MW", "VALUE", "PRC")
 SUMMARIES: Mapping[str, str] = {
@@ -276,13 +287,34 @@ def _points(rows: Any) -> list[Point]:
         if not isinstance(row, dict):
             points[position] = Point(Place(None, None, None, None))
             continue
-        place = Place(*(_hashable(row.get(column)) for column in PLACE))
-        points.setdefault(place, Point(place)).add(row)
+        place = Place(*map(row.get, PLACE))
+        points.setdefault(_identity(place), Point(place)).add(row)
     return list(points.values())
 
 
-def _hashable(value: Any) -> Any:
-    return (text_of(value),) if isinstance(value, list | dict) else value
+def _identity(place: Place) -> tuple[Any, ...]:
+    """What tells a point from others: two spellings of one are equal."""
+    run = "" if place.run is None else place.run
+    return _name(place.node), _name(run), _moment(text_of(place.start)), _moment(text_of(place.end))
+
+
+def _name(stated: Any) -> Any:
+    """A name in one case; in a tuple what is no name."""
+    return upper(stated) if is_text(stated) else (text_of(stated),)
+
+
+def _moment(stated: str | None) -> str | tuple[str, ...]:
+    """A time in one spelling, so that all texts of one instant are equal; in a tuple what is no time."""
+    stated = stated or ""
+    if usual := _USUAL_TIME.fullmatch(stated):
+        return usual[1]
+    return (stated,) if len(stated) > _LONGEST_TIME else _unusual_moment(stated)
+
+
+@lru_cache(4096)
+def _unusual_moment(stated: str) -> str | tuple[str, ...]:
+    instant: datetime | None = read_instants(pl.Series([stated]), _GMT)["instant"][0]
+    return (stated.strip(),) if instant is None else instant.replace(tzinfo=None).isoformat()
 
 
 def _price(
@@ -337,17 +369,6 @@ def _agrees(metadata: Members, point: Point) -> bool:
 
 def _names_place(metadata: Members, place: Place) -> bool:
     location, end = metadata.get("delivery_location"), metadata.get("timestamp")
-    return not contradicts(location, place.node) and (not contradicts(end, place.end) or _same_instant(end, place.end))
-
-
-def _same_instant(one: Any, other: Any) -> bool:
-    instants = [_instant(text_of(text)) for text in (one, other)]
-    return None not in instants and instants[0] == instants[1]
-
-
-def _instant(text: str | None) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return not contradicts(location, place.node) and (
+        not contradicts(end, place.end) or _moment(text_of(end)) == _moment(text_of(place.end))
+    )

@@ -589,9 +589,23 @@ def caiso(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[str]
 def grouped(lines: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     points: dict[Any, list[Mapping[str, Any]]] = {}
     for line in lines:
-        place = [line.get(field) for field in ("NODE", "MARKET_RUN_ID", "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT")]
-        points.setdefault(json.dumps(place), []).append(line)
+        points.setdefault(json.dumps(point(line)), []).append(line)
     return list(points.values())
+
+
+def point(line: Mapping[str, Any]) -> list[Any]:
+    """What a row speaks of, however it spells it."""
+    run = line.get("MARKET_RUN_ID")
+    names = [line.get("NODE"), "" if run is None else run]
+    times = [line.get("INTERVALSTARTTIME_GMT"), line.get("INTERVALENDTIME_GMT")]
+    return [*(upper(text) if isinstance(text, str) else text for text in names), *map(moment, times)]
+
+
+def moment(label: Any) -> Any:
+    try:
+        return instant(label, "UTC", set())
+    except Refused:
+        return [label]
 
 
 def caiso_point(

@@ -512,7 +512,9 @@ def sealed_payload(payload: Fields) -> Fields:
 
 def odd_caiso(payload: Fields, chance: Random) -> Fields:
     lines: list[Fields] = [dict(line) for line in payload["inside"]]
-    kind = chance.choice(("row", "gone", "twice", "name", "time", "end", "metadata", "checksum", "raw_payload"))
+    kind = chance.choice(
+        ("row", "gone", "twice", "name", "time", "end", "metadata", "checksum", "raw_payload", "spelling")
+    )
     if kind in ("metadata", "checksum", "raw_payload"):
         single = len({line["INTERVALSTARTTIME_GMT"] for line in lines}) == 1
         return odd_wrapper(payload, kind if single or kind != "metadata" else "checksum", chance)
@@ -527,6 +529,12 @@ def odd_caiso(payload: Fields, chance: Random) -> Fields:
         lines[place][column] = odd
     elif kind == "gone":
         del lines[place]
+    elif kind == "spelling":
+        line = respelled(lines[place], chance)
+        if chance.random() < 0.5:
+            lines[place] = line
+        else:
+            lines.append(line | {column: "12.5"})
     elif kind == "twice":
         lines.append(lines[place] | {column: chance.choice((lines[place][column], "12.5"))})
     else:
@@ -541,3 +549,12 @@ def odd_caiso(payload: Fields, chance: Random) -> Fields:
         odd = chance.choice(values_)
         lines = [changed(line, field, odd) if line in point else line for line in lines]
     return sealed_payload(payload | {"inside": lines, "metadata": {}})
+
+
+def respelled(line: Fields, chance: Random) -> Fields:
+    """A row of the same point, which it spells another way."""
+    field = chance.choice(("NODE", "MARKET_RUN_ID", "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT"))
+    if field in {"NODE", "MARKET_RUN_ID"}:
+        return line | {field: line[field].lower()}
+    said = line[field].removesuffix("-00:00")
+    return line | {field: chance.choice((said, f"{said}Z", f"{said}+00:00", f"{said}.000Z", f"{said}-0000"))}

@@ -138,6 +138,46 @@ def test_of_two_rows_of_one_type_the_last_counts(second: str, flags: int) -> Non
     assert (price["price"], price["flags"]) == (second, flags)
 
 
+SPELLINGS = [
+    {"INTERVALSTARTTIME_GMT": START.replace("-00:00", "Z")},
+    {"INTERVALSTARTTIME_GMT": START.replace("-00:00", ""), "INTERVALENDTIME_GMT": END.replace("-00:00", "+00:00")},
+    {"INTERVALSTARTTIME_GMT": START.replace("T", " ").replace(":00-00:00", "Z")},
+    {"INTERVALSTARTTIME_GMT": START.replace("-00:00", ".0000001Z")},
+    {"INTERVALENDTIME_GMT": "2026-10-09T00:00:00+02:00"},
+    {"MARKET_RUN_ID": "dam"},
+    {"NODE": NODE.lower()},
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_rows_that_spell_one_point_otherwise_are_joined(spelling: dict[str, str]) -> None:
+    price = caiso_price(caiso(*ROWS[:2], *({**said, **spelling} for said in ROWS[2:])))
+    assert [price[name] for name in ("price", "energy_price", "congestion_price", "loss_price")] == [
+        "45.67", "44.00", "1.20", "0.47",
+    ]  # fmt: skip
+    assert (price["market_run"], price["symbol"], price["time"], price["flags"]) == ("DAM", NODE, START, 0)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_of_two_rows_that_spell_one_point_otherwise_the_last_counts(spelling: dict[str, str]) -> None:
+    price = caiso_price(caiso(*ROWS, row("LMP", "45.68", **spelling), metadata={}))
+    assert (price["price"], price["energy_price"], price["flags"]) == ("45.68", "44.00", CONFLICT)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("soon", "later"),
+        ("2026-10-08T22:00:00-00:00", "2026-10-08T22:00:01Z"),
+        ("2026-10-08T22:00:00-00:00", f"2026-10-08T22:00:00.{200 * '0'}?"),
+    ],
+)
+def test_rows_of_other_times_are_other_points(one: str, other: str) -> None:
+    rows = [row("LMP", str(number), INTERVALSTARTTIME_GMT=at) for number, at in enumerate((one, other, one))]
+    frame = decode(caiso(*rows, metadata={}), topic=CAISO).prices.frame
+    assert frame.select("index", "time", "price").rows() == [(0, one, "2"), (1, other, "1")]
+
+
 @pytest.mark.parametrize(
     "told_otherwise",
     [
