@@ -16,7 +16,7 @@ import polars as pl
 
 from domain.batch import INSTANT, Batch, column, micros
 from domain.gold.bar import Cause
-from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
+from domain.gold.interval import MINUTE_US, Interval, minute_of, period_code
 from domain.identity import SERIES
 
 
@@ -61,7 +61,7 @@ def requests_for(late: pl.DataFrame, corrects: pl.Series, base: Interval) -> Rec
             "tenant_id",
             "instrument_id",
             pl.lit(base.name).alias("interval"),
-            (pl.col("window") % MINUTES * MINUTE_US).cast(INSTANT).alias("interval_start"),
+            (minute_of(pl.col("window")) * MINUTE_US).cast(INSTANT).alias("interval_start"),
             pl.when("corrects")
             .then(pl.lit(Cause.CORRECTION.value))
             .otherwise(pl.lit(Cause.LATE.value))

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import polars as pl
 
-from domain.gold.interval import MINUTES
+from domain.gold.interval import minute_of
 
 FANOUT = 6
 """Runs of one tier before they are merged into the next."""
@@ -44,7 +44,7 @@ class Index:
     @classmethod
     def of(cls, place: pl.Series) -> "Index":
         """Sort rows by their places."""
-        order, minutes = place.arg_sort(), place % MINUTES
+        order, minutes = place.arg_sort(), minute_of(place)
         return cls(place[order], order, minutes.min(), minutes.max())  # type: ignore[arg-type]
 
     def meeting(self, low: pl.Series, high: pl.Series) -> pl.Series:
@@ -124,7 +124,7 @@ class MergeTree:
         if not len(low):
             return pl.DataFrame(schema=self.schema)
         parts = []
-        minute_from, minute_to = low % MINUTES, (high - 1) % MINUTES
+        minute_from, minute_to = minute_of(low), minute_of(high - 1)
         earliest, latest = minute_from.min(), minute_to.max()
         for run in self._runs:
             index = run.index()

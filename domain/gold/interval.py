@@ -8,7 +8,7 @@ a finer interval that tiles it. Source: contracts.md §2, periods.
 
 import re
 from collections.abc import Iterable
-from typing import cast
+from typing import TypeVar, cast
 
 import attrs
 import polars as pl
@@ -35,7 +35,11 @@ MARKET_CLOCKS = {
 """Whose midnight begins a market's day, by the first part of an instrument_id; every other instrument's day is UTC."""
 
 MINUTES = 1 << 27
-"""How many minutes after 1970 a period code can tell apart: until 2225."""
+"""How many minutes a period code can tell apart: until 2225."""
+MINUTES_BEFORE = 2 * DAY_MIN
+"""The local day of the first instants of 1970 begins before them."""
+
+C = TypeVar("C", pl.Series, pl.Expr)
 
 _NAME = re.compile(r"([1-9]\d{0,3})([mhd])")
 _MINUTES = {"m": 1, "h": HOUR_MIN, "d": DAY_MIN}
@@ -125,8 +129,18 @@ def clock_of(instrument_id: str) -> str:
 
 def period_code(series: pl.Series, instant: pl.Series) -> pl.Series:
     """One Int64 a (series, minute), ascending in time within a series; codes are stable within the process."""
-    minute = micros(instant) // MINUTE_US
+    minute = micros(instant) // MINUTE_US + MINUTES_BEFORE
     return (series.to_physical().cast(pl.Int64) * MINUTES + minute).alias("period")
+
+
+def minute_of(period: C) -> C:
+    """The minute since 1970 in period codes."""
+    return period % MINUTES - MINUTES_BEFORE
+
+
+def series_of(period: pl.Series) -> pl.Series:
+    """The series in period codes, as an integer."""
+    return period // MINUTES
 
 
 @attrs.define

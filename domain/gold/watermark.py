@@ -22,7 +22,7 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, Batch, column
-from domain.gold.interval import MINUTES
+from domain.gold.interval import series_of
 from domain.gold.lateness import Delays
 from domain.identity import NAME, SERIES, covering
 
@@ -179,7 +179,7 @@ def closing_rows(window: pl.Series, row: pl.Series, reached: pl.Series) -> pl.Se
     windows = window[latest]
     at = reached.zip_with(reached > row, row)[latest]
     # Windows descend, so the series code of the composite only falls: its running minimum starts anew at each series.
-    floor = (windows - windows % MINUTES) * ((1 << 31) // MINUTES)
+    floor = series_of(windows) * (1 << 31)
     closes = (floor + at).cum_min() - floor
     # The last tick of a window has seen them all.
     is_last = windows != windows.shift(-1, fill_value=-1)

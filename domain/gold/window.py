@@ -14,7 +14,7 @@ import polars as pl
 
 from domain.batch import INSTANT, micros, schema_of
 from domain.gold.bar import ORIGIN, notional, weight_of
-from domain.gold.interval import MINUTE_US, MINUTES, Interval, period_code
+from domain.gold.interval import MINUTE_US, Interval, minute_of, period_code
 from domain.gold.lateness import Adaptation
 from domain.gold.watermark import (
     NEVER,
@@ -386,7 +386,7 @@ def window_codes(series: pl.Series, ts: pl.Series, base: Interval) -> pl.Series:
 
 def window_ends_us(window: pl.Series, base: Interval) -> pl.Series:
     """The first instant after each base window, µs."""
-    return (window % MINUTES + base.minutes) * MINUTE_US
+    return (minute_of(window) + base.minutes) * MINUTE_US
 
 
 def digests(ticks: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:

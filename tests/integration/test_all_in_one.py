@@ -191,6 +191,19 @@ def test_bad_usage_is_told_and_ends_with_2(
     assert complaint in capsys.readouterr().err
 
 
+def test_the_first_prices_of_1970_have_bars_of_a_day_that_began_before(
+    write: Callable[..., str], tmp_path: Path
+) -> None:
+    out, told = tmp_path / "out", {"ingested_at": micros(at("1990-01-01T00:00:00"))}
+    labels = ("1970-01-01T00:00:00", "1970-01-01T00:05:00", "1969-12-31T19:05:00")
+    lines = [line(offset, price(label, 30, **told)) for offset, label in enumerate(labels)]
+    assert main(["--input", write(*lines), "--once", "--export", str(out), "--json"]) == 0
+    assert [(start, count) for start, _, count, _ in bars(out, "1d")] == [
+        (at("1969-12-31T05:00:00"), 2),
+        (at("1970-01-01T05:00:00"), 1),
+    ]
+
+
 def test_a_file_out_of_order_is_as_good_as_one_in_order(write: Callable[..., str], tmp_path: Path) -> None:
     ordered, shuffled = tmp_path / "ordered", tmp_path / "shuffled"
     assert main(["--input", write(*LINES), "--once", "--export", str(ordered)]) == 0

@@ -1,13 +1,13 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from domain.batch import INSTANT
 from domain.errors import BadInterval
-from domain.gold.interval import BarIntervals, Interval, Periods, clock_of, period_code
+from domain.gold.interval import BarIntervals, Interval, Periods, clock_of, minute_of, period_code, series_of
 from domain.identity import SERIES
-from tests.builders import at
+from tests.builders import at, micros
 
 
 def folds(*names: str) -> list[tuple[str, str]]:
@@ -141,3 +141,13 @@ def test_codes_of_periods_ascend_in_time_and_differ_between_series() -> None:
     codes = period_code(series, pl.Series([at("10:00"), at("10:01"), at("10:00")], dtype=INSTANT))
     assert codes[1] - codes[0] == 1
     assert codes.n_unique() == 3
+
+
+@pytest.mark.parametrize("instant", ["1969-12-31T05:00:00", "1970-01-01T00:00:00", "2026-10-05T10:01:30", "2100-01-01"])
+def test_a_code_tells_its_minute_and_its_series_apart(instant: str) -> None:
+    series = pl.Series(["default|A", "default|B"]).cast(SERIES)
+    moment = datetime.fromisoformat(instant).replace(tzinfo=UTC)
+    codes = period_code(series, pl.Series([moment] * 2, dtype=INSTANT))
+    assert minute_of(codes).to_list() == [micros(moment) // 60_000_000] * 2
+    assert series_of(codes).to_list() == series.to_physical().to_list()
+    assert (codes >= 0).all()
