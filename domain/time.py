@@ -101,6 +101,24 @@ def on_clock(local: pl.Series, clock: pl.Series) -> pl.DataFrame:
     return pl.DataFrame([instant, ambiguous])
 
 
+def off_clock(instant: pl.Series, clock: pl.Series) -> pl.Series:
+    """
+    Read instants off their clocks: `on_clock` the other way.
+
+    Args:
+        instant: INSTANT; null stays null.
+        clock: IANA zone of each.
+
+    Returns:
+        What each clock shows, LOCAL.
+    """
+    local = pl.Series([None], dtype=LOCAL).new_from_index(0, len(instant))
+    for zone in clock.filter(instant.is_not_null()).unique().to_list():
+        rows = (clock == zone).arg_true()
+        local.scatter(rows, instant.gather(rows).dt.convert_time_zone(zone).dt.replace_time_zone(None))
+    return local
+
+
 def _instant(local: pl.Series, zone: str, which: Any) -> pl.Series:
     there = local.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
     return there.dt.convert_time_zone("UTC")

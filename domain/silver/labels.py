@@ -9,7 +9,7 @@ import polars as pl
 
 from domain.silver.feed import Label
 from domain.silver.numbers import is_blank
-from domain.time import INSTANT, LOCAL, epoch_us, on_clock, read_iso, within_years
+from domain.time import INSTANT, LOCAL, epoch_us, off_clock, on_clock, read_iso, within_years
 
 _INTEGER = r"^[0-9]{1,19}$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -77,20 +77,30 @@ def read_instants(texts: pl.Series, labelled: pl.DataFrame) -> pl.DataFrame:
         labelled: Of each one's feed `clock`, `label` and `naive_by_policy`.
 
     Returns:
-        `instant` (null where the text is none), `ambiguous`, `guessed`, and `local` (the time on the feed's clock;
-        null where an offset or a number states the instant itself).
+        `instant` (null where the text is none), `ambiguous`, `guessed`, and `local` (the time on the feed's clock, which
+        of an instant that an offset or a number states is only asked for the month it is in; else null).
     """
     iso = read_iso(_completed(texts, labelled["label"]))
     offset = iso["offset_us"]
     naive = offset.is_null() | (labelled["naive_by_policy"] & (offset == 0))
-    stated = (iso["local"] - offset.cast(_DURATION)).dt.replace_time_zone("UTC").zip_with(~naive, _none(INSTANT))
-    local = _floored(iso["local"].zip_with(naive, _none(LOCAL)), labelled["label"])
-    there = on_clock(local, labelled["clock"])
+    by_offset = (iso["local"] - offset.cast(_DURATION)).dt.replace_time_zone("UTC").zip_with(~naive, _none(INSTANT))
     guessed = _guessed(texts, iso["local"])
-    instant = pl.select(pl.coalesce(there["instant"], stated, guessed)).to_series()
+    stated = by_offset.zip_with(by_offset.is_not_null(), guessed)
+    local = iso["local"].zip_with(naive & iso["local"].is_not_null(), _in_months(stated, labelled))
+    local = _floored(local, labelled["label"])
+    there = on_clock(local, labelled["clock"])
+    instant = there["instant"].zip_with(there["instant"].is_not_null(), stated)
     return pl.DataFrame(
         [instant.alias("instant"), there["ambiguous"], guessed.is_not_null().alias("guessed"), local.alias("local")]
     )
+
+
+def _in_months(stated: pl.Series, labelled: pl.DataFrame) -> pl.Series:
+    """What a feed's clock shows at stated instants where labels are months; else null."""
+    months = labelled["label"] == Label.MONTH
+    if not months.any():
+        return _none(LOCAL)
+    return off_clock(stated.zip_with(months, _none(INSTANT)), labelled["clock"])
 
 
 def _none(dtype: pl.Datetime) -> pl.Series:

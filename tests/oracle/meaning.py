@@ -405,12 +405,16 @@ def day(value: Any, clock: str) -> int:
     return within_reach((on_clock(wall, clock, set()) - EPOCH) // timedelta(microseconds=1))
 
 
-def month(value: Any, clock: str) -> tuple[int, int]:
-    if isinstance(value, Number) or not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d", value):
-        raise Refused("BAD_TIMESTAMP")
-    year, number_ = map(int, value.split("-"))
+def month(value: Any, clock: str, flags: set[str]) -> tuple[int, int]:
+    """First instants of the month a label is in, on the market's clock, and of the next one."""
+    found = None if isinstance(value, Number) else re.fullmatch(r"(\d{4})-(\d\d)(-\d\d)?", str(value))
+    if found:
+        year, number_ = int(found[1]), int(found[2])
+    else:
+        moment = EPOCH + timedelta(microseconds=instant(value, clock, flags, naive_by_policy=True))
+        year, number_ = moment.astimezone(ZoneInfo(clock)).year, moment.astimezone(ZoneInfo(clock)).month
     following = f"{year + number_ // 12:04d}-{number_ % 12 + 1:02d}-01"
-    return day(f"{value}-01", clock), day(following, clock)
+    return day(f"{year:04d}-{number_:02d}-01", clock), day(following, clock)
 
 
 def time_flags(ts: int, ingested_at: int, horizon_s: int, flags: set[str]) -> None:
@@ -479,7 +483,7 @@ def interval(
     if feed.granularity == "day":
         return day(label, clock), None, feed.horizon
     if feed.granularity == "month":
-        return *month(label, clock), feed.horizon
+        return *month(label, clock, flags), feed.horizon
     moment = instant(label, clock, flags, naive_by_policy=market != "aeso")
     if feed.end:
         end = instant(payload.get(feed.end), clock, flags)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.time import LATEST_US, epoch_us, offset_us, on_clock, read_iso, within_years
+from domain.time import LATEST_US, epoch_us, off_clock, offset_us, on_clock, read_iso, within_years
 
 NEW_YORK = "America/New_York"
 HOUR_US = 3_600_000_000
@@ -118,6 +118,12 @@ def test_puts_local_times_on_their_clock(
     local: datetime | None, zone: str, instant: datetime | None, ambiguous: bool
 ) -> None:
     assert clocked(local, zone) == (instant, ambiguous)
+
+
+def test_reads_instants_off_their_clocks() -> None:
+    moment = datetime(2026, 7, 1, 2, tzinfo=UTC)
+    read = off_clock(pl.Series([moment, moment, None, moment]), pl.Series(["UTC", NEW_YORK, "UTC", NEW_YORK]))
+    assert read.to_list() == [datetime(2026, 7, 1, 2), datetime(2026, 6, 30, 22), None, datetime(2026, 6, 30, 22)]
 
 
 def test_keeps_each_clock_to_its_own_rows() -> None:

@@ -69,6 +69,9 @@ def read(feed: tuple[str, str, str], time: str | None, end: str | None = None) -
         (("ERCOT", "crr", ""), "2026-07-01T00:00:00-05:00", utc(2026, 7, 1, 5), None),
         (("NYISO", "icap", ""), "2026-03", utc(2026, 3, 1, 5), utc(2026, 4, 1, 4)),
         (("NYISO", "icap", ""), "2026-12-15", utc(2026, 12, 1, 5), utc(2027, 1, 1, 5)),
+        (("NYISO", "icap", ""), "2026-05-01T00:00:00Z", utc(2026, 5, 1, 4), utc(2026, 6, 1, 4)),
+        (("NYISO", "icap", ""), "2026-05-01T00:00:00-04:00", utc(2026, 5, 1, 4), utc(2026, 6, 1, 4)),
+        (("NYISO", "icap", ""), "2026-11-30T23:00:00-08:00", utc(2026, 12, 1, 5), utc(2027, 1, 1, 5)),
         (TRADES, "2024-08-09T00:00:01.437Z", utc(2024, 8, 9, 0, 0, 1, 437_000), None),
         (TRADES, "2024-08-09T00:00:01", utc(2024, 8, 9, 0, 0, 1), None),
         (TRADES, "2022-01-06T00:00:00.000+0100", utc(2022, 1, 5, 23), None),
@@ -148,6 +151,13 @@ def test_an_integer_is_an_instant_that_is_still_moved_to_the_start(number: str) 
     placed = read(MISO_RT, number)
     assert (placed["ts"], placed["interval_end"]) == (utc(2026, 10, 5, 5), utc(2026, 10, 5, 5, 5))
     assert placed["guessed"] is True
+
+
+def test_an_integer_may_name_a_month() -> None:
+    placed = place(labelled(("NYISO", "icap", ""), ("1777608000", None), ("1777607999", None), ("soon", None)))
+    assert placed["ts"].to_list() == [utc(2026, 5, 1, 4), utc(2026, 4, 1, 4), None]
+    assert placed["interval_end"].to_list() == [utc(2026, 6, 1, 4), utc(2026, 5, 1, 4), None]
+    assert placed["guessed"].to_list() == [True, True, False]
 
 
 def test_an_integer_may_name_an_end() -> None:
