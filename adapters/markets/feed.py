@@ -20,7 +20,7 @@ class Feed:
     id: str
     """Parts after the market, joined by '.': literals and RUN in upper case, payload fields in lower case."""
     symbol: tuple[str, ...]
-    """Fields that name the location or contract; the first that is present counts, and one must be."""
+    """Fields that name the location or contract; the first that is present counts, and the last must be there."""
     fixed_symbol: str = ""
     """The symbol of a feed that has only one price series."""
     time: str = "timestamp"

@@ -205,8 +205,9 @@ def _name(market: str, feed: Feed, payload: Members, run: str) -> str:
 
 
 def _part(feed: Feed, payload: Members, field: str) -> str | None:
+    """A part of an id as text; None where it may be absent, and is: all but the last that names the place."""
     value = payload.get(field)
-    if value is None:
+    if value is None and field not in feed.symbol[-1:]:
         return None
     is_plain_year = is_integer(value) and field not in feed.symbol
     return str(value) if is_plain_year else name_of(value, field)

@@ -439,9 +439,10 @@ def typed(market: str, payload: Mapping[str, Any], common: Mapping[str, Any], fl
         raise Refused("UNKNOWN_DATA_TYPE")
     said_run = upper(payload["market_run"]) if isinstance(payload.get("market_run"), str) else ""
     run = said_run or ("RT" if kind.startswith("rt") else "DA")
-    parts = [run if part == "RUN" else name(payload, part) for part in feed.parts if part == "RUN" or part in payload]
+    there = [part for part in feed.parts if part in ("RUN", *feed.symbol[-1:]) or payload.get(part) is not None]
+    parts = [run if part == "RUN" else name(payload, part) for part in there]
     symbol = FIXED_SYMBOL.get(kind) or name(
-        payload, next((part for part in feed.symbol if part in payload), feed.symbol[-1])
+        payload, next((part for part in feed.symbol if payload.get(part) is not None), feed.symbol[-1])
     )
     if feed.kind.startswith("LMP."):
         parts = [name(payload, "node")]

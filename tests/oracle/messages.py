@@ -451,8 +451,9 @@ def odd_typed(payload: Fields, chance: Random) -> Fields:
         "market": ("xyz", "caiso" if payload["market"] != "caiso" else "miso", payload["market"].upper()),
         "data_type": ("lmp2", "outages", "alberta_internal_load", "current_supply_demand_summary"),
     }
-    if feed.symbol and feed.symbol == feed.parts[-1:]:
-        odd[feed.symbol[0]] = NAMES
+    if feed.symbol and feed.symbol[-1] == feed.parts[-1]:
+        odd[feed.symbol[-1]] = NAMES
+    odd |= {part: (ABSENT, None) for part in feed.parts if part not in ("RUN", *feed.symbol[-1:])}
     if feed.volume:
         odd[feed.volume] = VOLUMES
     if feed.has_run:

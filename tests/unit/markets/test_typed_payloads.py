@@ -57,7 +57,7 @@ def test_a_price_keeps_the_market_s_texts() -> None:
         ("ercot", {"data_type": "dam", "node": "HB", "lmp_usd_per_mwh": 1}, "ERCOT.LMP.DAM.HB", "HB", "ercot.dam", "MWh"),
         ("ercot", {"data_type": "rtm", "node": "HB", "lmp_usd_per_mwh": 1}, "ERCOT.LMP.RTM.HB", "HB", "ercot.rtm", "MWh"),
         ("ercot", {"data_type": "ordc", "reserve_zone": "Z", "ordc_price_usd_per_mwh": 1}, "ERCOT.ORDC.Z", "Z", "ercot.ordc", "MWh"),
-        ("ercot", {"data_type": "as", "as_type": "RRS", "zone": None, "cleared_price_usd_per_mwh": 1}, "ERCOT.AS.RRS", "RRS", "ercot.as", "MWh"),
+        ("ercot", {"data_type": "as", "as_type": "RRS", "zone": "Z1", "cleared_price_usd_per_mwh": 1}, "ERCOT.AS.RRS.Z1", "RRS", "ercot.as", "MWh"),
         ("ercot", {"data_type": "crr", "auction_type": "M", "clearing_price_usd_per_mw": 1, **AUCTION}, "ERCOT.CRR.M.A-B", "A-B", "ercot.crr", "MW"),
         ("miso", {"data_type": "as", "product": "REG", "zone": "Z1", "cleared_price_usd_per_mwh": 1}, "MISO.AS.REG.Z1", "REG", "miso.as", "MWh"),
         ("miso", {"data_type": "as", "zone": "Z1", "cleared_price_usd_per_mwh": 1}, "MISO.AS.Z1", "Z1", "miso.as", "MWh"),
@@ -202,10 +202,17 @@ def test_a_missing_node_is_refused() -> None:
     assert refusal_of(without(miso_lmp(), "node")) == ("BAD_NAME", "node")
 
 
-@pytest.mark.parametrize("zone", ["", 5, "Z\t"])
-def test_a_zone_that_is_there_must_be_a_name(zone: Any) -> None:
-    payload = {"market": "miso", "data_type": "as", "product": "REG", "zone": zone, "cleared_price_usd_per_mwh": 1}
-    assert refusal_of(payload) == ("BAD_NAME", "zone")
+@pytest.mark.parametrize("zone", [{}, {"zone": None}, {"zone": ""}, {"zone": 5}, {"zone": "Z\t"}])
+@pytest.mark.parametrize(("market", "kind"), [("miso", "product"), ("ercot", "as_type")])
+def test_a_zone_must_be_there_and_be_a_name(market: str, kind: str, zone: dict[str, Any]) -> None:
+    payload = {"market": market, "data_type": "as", kind: "REG", "cleared_price_usd_per_mwh": 1, **zone}
+    assert refusal_of(payload, topic=f"ingestion.{market}.raw.v1") == ("BAD_NAME", "zone")
+
+
+@pytest.mark.parametrize("product", ["", 5, "P\t"])
+def test_a_part_that_may_be_absent_must_be_a_name_where_it_is_there(product: Any) -> None:
+    payload = {"market": "miso", "data_type": "as", "product": product, "zone": "Z1", "cleared_price_usd_per_mwh": 1}
+    assert refusal_of(payload) == ("BAD_NAME", "product")
 
 
 @pytest.mark.parametrize("run", [5, " ", "R\u0000"])
