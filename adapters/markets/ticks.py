@@ -30,6 +30,7 @@ from adapters.wire.exact_json import (
     has_control_characters,
     is_integer,
     is_text,
+    is_unsaid,
     members_of,
     name_of,
     read_text,
@@ -66,8 +67,7 @@ METADATA: Mapping[str, Any] = dict.fromkeys((*SUMMARIES, "csv_source_path"), TEX
 
 def source_of(stated: Any, field: str) -> str:
     """Return who said so; `unknown` where that is blank. Raises Unreadable (BAD_NAME) for what is no name."""
-    blank = stated is None or (is_text(stated) and not stated.strip())
-    return UNKNOWN_SOURCE if blank else name_of(stated, field)
+    return UNKNOWN_SOURCE if is_unsaid(stated) else name_of(stated, field)
 
 
 class CsvTicks:
@@ -90,7 +90,7 @@ class CsvTicks:
             event=event,
             index=0,
             tenant_id=envelope.tenant_id,
-            market=venue_of(row.get("market") or payload.get("market")),
+            market=venue_of(payload.get("market") if is_unsaid(row.get("market")) else row.get("market")),
             data_type=DATA_TYPE,
             market_run="",
             name=symbol,

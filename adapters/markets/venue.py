@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.markets.reading import lower, upper
-from adapters.wire.exact_json import Members, has_control_characters, is_text
+from adapters.wire.exact_json import Members, has_control_characters, is_text, is_unsaid
 from adapters.wire.unreadable import Unreadable
 from application.topics import MARKETS
 from domain.errors import Reason
@@ -22,7 +22,7 @@ def refuse_other_market(stated: Any, market: str) -> None:
 
 def venue_of(stated: Any) -> str:
     """Return a venue in upper case; empty where none is said. Raises Unreadable (UNKNOWN_MARKET) where it is no name."""
-    if stated is None:
+    if is_unsaid(stated):
         return ""
     if not is_text(stated) or has_control_characters(stated):
         raise Unreadable(Reason.UNKNOWN_MARKET, "market", f"{stated!r:.80} names no venue")

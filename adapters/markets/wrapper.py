@@ -102,8 +102,8 @@ def raw_text(payload: Members) -> str:
 
 
 def is_wrong(checksum: str | None, text: str) -> bool:
-    """Whether a stated checksum is not the SHA-256 of a text's UTF-8 bytes in hexadecimal; none stated is not wrong."""
-    return checksum is not None and checksum != sha256(text.encode()).hexdigest()
+    """Whether a checksum is stated and is not the SHA-256 of a text's UTF-8 bytes, in hexadecimal of either case."""
+    return checksum is not None and checksum.lower() != sha256(text.encode()).hexdigest()
 
 
 def sequence_text(*stated: Any) -> str | None:

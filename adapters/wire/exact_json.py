@@ -100,6 +100,11 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and not isinstance(value, Number)
 
 
+def is_unsaid(value: Any) -> bool:
+    """Whether a value says nothing: null, or a text of white space."""
+    return value is None or (is_text(value) and not value.strip())
+
+
 def is_integer(value: Any) -> bool:
     """Whether a value is a JSON number without fraction and exponent."""
     return isinstance(value, Number) and _INTEGER.fullmatch(value) is not None

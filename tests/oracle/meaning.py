@@ -509,7 +509,7 @@ def wrapped_text(payload: Mapping[str, Any]) -> str:
     if isinstance(text, Number) or not isinstance(text, str):
         raise Refused("BAD_SHAPE")
     checksum = payload.get("checksum")
-    if checksum is not None and checksum != hashlib.sha256(text.encode()).hexdigest():
+    if checksum is not None and str(checksum).lower() != hashlib.sha256(text.encode()).hexdigest():
         raise Refused("CHECKSUM_MISMATCH")
     return text
 
@@ -525,8 +525,9 @@ def csv_row(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[st
     price = required_price(row.get("price"), flags)
     volume = optional_volume(row.get("volume"), flags)
     contradictions({"price": price, "volume": volume}, {"price": "price", "volume": "volume"}, payload, flags)
+    market: Any = payload.get("market") if missing(row.get("market")) else row["market"]
     return Tick(
-        market=upper(row.get("market") or ""),
+        market="" if missing(market) else upper(market),
         symbol=tidy(symbol),
         instrument_id=tidy(upper(symbol)),
         source_id=row.get("source_id") or "unknown",

@@ -484,6 +484,7 @@ def odd_csv(payload: Fields, chance: Random) -> Fields:
         "timestamp": tuple(value for value in TIMES if value is ABSENT or isinstance(value, str)),
         "symbol": NAMES,
         "source_id": ("", ABSENT),
+        "market": ("", " ", None, ABSENT),
     }
     field = chance.choice((*sorted(odd), "sequence", "raw_payload", "checksum", "metadata"))
     if field in odd:
@@ -498,7 +499,7 @@ def odd_wrapper(payload: Fields, field: str, chance: Random) -> Fields:
     if field == "sequence":
         return changed(good, "sequence", chance.choice(SEQUENCES))
     if field == "checksum":
-        return changed(good, "checksum", chance.choice((ABSENT, None, "0" * 64)))
+        return changed(good, "checksum", chance.choice((ABSENT, None, "0" * 64, good["checksum"].upper())))
     if field == "metadata":
         return good | {
             "metadata": chance.choice((None, {}, {"price": "4711.5"}, {"price": payload["metadata"].get("price", "1")}))

@@ -261,6 +261,12 @@ def test_without_a_checksum_nothing_is_checked() -> None:
     assert caiso_price(caiso(checksum=None))["price"] == "45.67"
 
 
+def test_a_checksum_may_be_written_in_capitals() -> None:
+    message = caiso()
+    assert caiso_price(message | {"checksum": message["checksum"].upper()})["price"] == "45.67"
+    assert read_fast(message | {"checksum": message["checksum"].upper()}).unsure == []
+
+
 def test_depth_within_the_limit_is_fine() -> None:
     deepest = '[{"NODE": "N", "LMP_TYPE": "LMP", "MW": "1", "x": ' + "[" * 30 + "]" * 30 + "}]"
     assert caiso_price(wrapper(deepest, {}))["price"] == "1"

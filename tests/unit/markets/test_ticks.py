@@ -72,7 +72,14 @@ def test_a_blank_source_is_unknown(stated: Any, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("row_says", "wrapper_says", "expected"),
-    [("nymex", "X", "NYMEX"), (None, "ice", "ICE"), ("", "ice", "ICE"), (None, None, "")],
+    [
+        ("nymex", "X", "NYMEX"),
+        (None, "ice", "ICE"),
+        ("", "ice", "ICE"),
+        (" ", "ice", "ICE"),
+        (" ", "\t", ""),
+        (None, None, ""),
+    ],
 )
 def test_the_venue_is_the_row_s_else_the_wrapper_s(row_says: Any, wrapper_says: Any, expected: str) -> None:
     assert tick_of(csv(csv_row(market=row_says), market=wrapper_says))["market"] == expected
