@@ -95,13 +95,8 @@ def run(
         0 done, 2 bad usage or configuration, 3 done but some messages or rows are dead letters, of
         earlier loads into data_dir too, 130 interrupted.
     """
-    if demo and input:
-        return _refuse("--demo runs on the sample feed and --input on files; give one of them")
-    if (once or export) and not input:
-        return _refuse("--once and --export end with an input; name one with --input FILE")
-    missing = [path for path in input or () if not Path(path).exists()]
-    if missing:
-        return _refuse(f"there is no file {', '.join(missing)}; check the path")
+    if problem := _misuse(input, demo=demo, ends=once or export is not None):
+        return _refuse(problem)
     container = Container(
         settings=settings_or_exit("254carbon-all-in-one"),
         record_outcomes=export is not None or data_dir is not None,
@@ -118,8 +113,16 @@ def run(
         return FAILED
 
 
-def _summary(tally: Tally) -> dict[str, Any]:
-    return summary_of(tally.ledger, tally.silver)
+def _misuse(paths: list[str] | None, *, demo: bool, ends: bool) -> str:
+    """What can't be meant; empty where all is well."""
+    if demo and paths:
+        return "--demo runs on the sample feed and --input on files; give one of them"
+    if paths == []:
+        return "--input names no file; put at least one after it, - for standard input, or leave it out for the sample feed"
+    if ends and not paths:
+        return "--once and --export end with an input; name one with --input FILE"
+    missing = [path for path in paths or () if not Path(path).exists()]
+    return f"there is no file {', '.join(missing)}; check the path" if missing else ""
 
 
 def _refuse(problem: str) -> int:
@@ -313,6 +316,10 @@ class _Sample:
             values=[sample.value for sample in due],
         )
         return Lines(events, {}, ["the sample feed"] * len(due), [False] * len(due))
+
+
+def _summary(tally: Tally) -> dict[str, Any]:
+    return summary_of(tally.ledger, tally.silver)
 
 
 def _welcome(at: str) -> None:

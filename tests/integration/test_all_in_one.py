@@ -181,6 +181,8 @@ def test_neither_batch_size_nor_the_wire_between_stages_changes_what_is_stored(
         (["--once"], "--once and --export end with an input"),
         (["--export", "out"], "--once and --export end with an input"),
         (["--demo", "--input", "x"], "give one of them"),
+        (["--input"], "--input names no file"),
+        (["--input", "--once", "--seconds", "1"], "--input names no file"),
         (["--input", "absent.jsonl", "--once"], "absent.jsonl"),
     ],
 )
