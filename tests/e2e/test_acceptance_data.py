@@ -1,8 +1,11 @@
 """Real raw messages in, the expected tables out, to the last digit."""
 
+import gzip
+import re
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -13,6 +16,8 @@ from tests.oracle.results import results
 
 pytestmark = pytest.mark.no_cover
 """What it runs is measured by smaller tests; measuring it again takes minutes."""
+
+OFFSET = re.compile(rb'"offset": ?[0-9]+, ?')
 
 
 def checked(shared_data: Path, export: Path, *arguments: str) -> str:
@@ -39,6 +44,23 @@ def test_the_main_set_fed_twice_is_stored_once(shared_data: Path, load: LoadFile
     tables = ("silver", "bars_5m", "bars_1h", "bars_1d", "latest")
     (done.export / "summary.json").unlink()
     assert checked(shared_data, done.export, "--expected", "expected/main", "--only", *tables) == ""
+
+
+def shuffled(files: list[Path]) -> bytes:
+    """Their lines in any order, without offsets, so that each partition gets them as they come."""
+    lines = [
+        OFFSET.sub(b"", line, count=1) for file in files for line in gzip.decompress(file.read_bytes()).splitlines()
+    ]
+    Random(1).shuffle(lines)
+    return b"\n".join(lines)
+
+
+def test_the_main_set_in_any_order(shared_data: Path, tmp_path: Path, load: LoadFiles) -> None:
+    file = tmp_path / "shuffled.jsonl"
+    file.write_bytes(shuffled(main_files(shared_data)))
+    done = load([file])
+
+    assert checked(shared_data, done.export, "--expected", "expected/main") == ""
 
 
 @pytest.mark.slow
