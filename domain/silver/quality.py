@@ -45,7 +45,7 @@ class Flag(IntFlag):
     SOURCE_CONFLICT = 1 << 11
     """The message contradicts itself; its last row, or its raw payload, was taken."""
     COMPONENT_MISMATCH = 1 << 12
-    """The price differs from the sum of its components."""
+    """The price differs from the sum of its components by more than 0.0001, each rounded to 8 places first."""
     COMPONENT_INCOMPLETE = 1 << 13
     """The same on a CAISO tick without a greenhouse-gas row."""
     MISSING_METADATA = 1 << 16
