@@ -46,7 +46,7 @@ FEED = ("tenant_id", "source_id", "partition")
 METRICS = (
     Metric("normalization_records_processed_total", Kind.COUNTER, "Ticks normalized.", ("market", "tenant_id")),
     Metric("normalization_messages_processed_total", Kind.COUNTER, "Raw messages by how they ended.", ("status",)),
-    Metric("normalization_errors_total", Kind.COUNTER, "Raw messages that ended as dead letters: no tick came of them."),
+    Metric("normalization_errors_total", Kind.COUNTER, "Raw messages that became dead letters: no tick came of them."),
     Metric("normalization_processing_latency_ms", Kind.HISTOGRAM, "Time a batch takes to be normalized."),
     Metric(
         "normalization_processing_duration_seconds",
