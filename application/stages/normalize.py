@@ -6,7 +6,7 @@ of the messages alone but for one thing: it drops what it has itself announced a
 Correctness never depends on that memory. Source: design.md §2 and §4.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -45,7 +45,7 @@ from domain.bronze.message_outcome import (
 )
 from domain.bronze.raw_event import Decoded, RawEvents, RawPrices, Refusals
 from domain.silver.cleaning import clean
-from domain.silver.duplicates import Winners, compared
+from domain.silver.duplicates import Winners, corrects
 from domain.silver.tick import TickBatch, content_digests, key_digests
 
 NAME = "normalization"
@@ -54,25 +54,6 @@ OUTCOMES = "outcomes"
 LEDGER = "ledger"
 MOST_HOURS = 50_000
 """Rows of the ledger that are remembered; beyond it they are read back again."""
-
-
-@attrs.frozen(kw_only=True)
-class NormalizationCounts:
-    """What became of one topic's messages so far; `raw` to `dead_letter` count messages, the others rows."""
-
-    raw: int = 0
-    accepted: int = 0
-    filtered: int = 0
-    dead_letter: int = 0
-    ticks: int = 0
-    rejected_rows: int = 0
-    repeats: int = 0
-    """Ticks that said again what was known when they arrived, as far as this process remembers."""
-    corrections: int = 0
-    """Ticks that changed what was known when they arrived, as far as this process remembers."""
-
-    def __add__(self, other: "NormalizationCounts") -> "NormalizationCounts":
-        return NormalizationCounts(**{name: value + getattr(other, name) for name, value in attrs.asdict(self).items()})
 
 
 @attrs.frozen
@@ -84,8 +65,8 @@ class _Statements:
     contents: pl.Series
     announced: pl.Series
     """True where this process has announced this tick already, at its version or a higher one."""
-    told: pl.DataFrame
-    """Columns `repeat` and `correction`."""
+    corrects: pl.Series
+    """True where this tick changes what was known when it arrived, as far as this process remembers."""
 
 
 @attrs.frozen
@@ -110,7 +91,7 @@ class NormalizeTicks:
     """
     Turns raw messages into ticks. A Stage.
 
-    Its memory of what it has announced, and its counts, change only when an outcome is kept.
+    Its memory of what it has announced, and of the ledger, changes only when an outcome is kept.
     """
 
     decoder: RawDecoder
@@ -124,8 +105,6 @@ class NormalizeTicks:
     """Where the conservation ledger is kept; without it none is."""
     remembered: int = 1_000_000
     """Keys of recently announced ticks to remember."""
-    counts: Mapping[str, NormalizationCounts] = attrs.field(init=False, factory=dict)
-    """By topic, of everything kept so far."""
     name: str = attrs.field(init=False, default=NAME)
     consumes: Sequence[str] = attrs.field(init=False, default=topics.RAW)
     _announced: Winners = attrs.field(init=False)
@@ -169,7 +148,7 @@ class NormalizeTicks:
         tick_events = _tick_events(decoded.prices, refused_rows)
         outcomes = message_outcomes(events, tick_events, refusals, decoded.filtered)
         statements = self._compare(ticks, tick_events)
-        messages = _as_counted(events, outcomes, decoded, tick_events.filter(statements.told["correction"]))
+        messages = _as_counted(events, outcomes, decoded, tick_events.filter(statements.corrects))
         tally = tallied(messages)
         fresh = TickBatch(ticks.frame.filter(~statements.announced))
         booked = self._booked(messages, tally)
@@ -208,14 +187,11 @@ class NormalizeTicks:
         same_or_less = (known["version"] == versions) & (known["content"] >= contents)
         announced = ((known["version"] > versions) | same_or_less).fill_null(value=False)
         arrived = pl.DataFrame({"key": keys, "version": versions, "content": contents, "arrival": tick_events})
-        return _Statements(ticks, keys, contents, announced, compared(arrived, known))
+        return _Statements(ticks, keys, contents, announced, corrects(arrived, known))
 
     def _keep(self, statements: _Statements, tally: pl.DataFrame, booked: "_Booked", took_s: float) -> None:
         self._announced.remember(statements.keys, statements.ticks.frame["version"], statements.contents)
-        batch = _counts(tally, statements)
-        before = {topic: self.counts.get(topic, NormalizationCounts()) for topic in batch}
-        self.counts = {**self.counts, **{topic: before[topic] + count for topic, count in batch.items()}}
-        self._measure(batch.values(), statements.ticks, took_s)
+        self._measure(tally, statements.ticks, took_s)
         self._remember(booked)
 
     def _remember(self, booked: "_Booked") -> None:
@@ -229,14 +205,14 @@ class NormalizeTicks:
         self.meter.count("ledger_imbalance_total", messages, of="messages")
         self.meter.count("ledger_imbalance_total", rows, of="rows")
 
-    def _measure(self, batch: Iterable[NormalizationCounts], ticks: TickBatch, took_s: float) -> None:
-        total = sum(batch, NormalizationCounts())
+    def _measure(self, tally: pl.DataFrame, ticks: TickBatch, took_s: float) -> None:
+        total = {figure: int(tally[figure].sum()) for figure in FIGURES}
         for status in (ACCEPTED, FILTERED, DEAD_LETTER):
-            self.meter.count("normalization_messages_processed_total", getattr(total, status), status=status)
+            self.meter.count("normalization_messages_processed_total", total[status], status=status)
         for market, tenant_id, rows in ticks.frame.group_by("market", "tenant_id").len().iter_rows():
             self.meter.count("normalization_records_processed_total", rows, market=market, tenant_id=tenant_id)
-        self.meter.count("normalization_errors_total", total.dead_letter)
-        self.meter.count("invalid_records_total", total.rejected_rows)
+        self.meter.count("normalization_errors_total", total[DEAD_LETTER])
+        self.meter.count("invalid_records_total", total["rejected_rows"])
         self.meter.observe("normalization_processing_latency_ms", took_s * 1000)
         self.meter.observe("normalization_processing_duration_seconds", took_s)
 
@@ -256,13 +232,3 @@ def _as_counted(events: RawEvents, outcomes: MessageOutcomes, decoded: Decoded, 
     if refused.height:
         rows = rows + per_message(refused["event"].filter(refused["index"] >= 0), len(events))
     return messages_of(outcomes, events.timestamps_us, rows, per_message(corrections, len(events)))
-
-
-def _counts(tally: pl.DataFrame, statements: _Statements) -> dict[str, NormalizationCounts]:
-    messages = tally.group_by("topic", maintain_order=True).agg(
-        pl.col("messages").sum().alias("raw"),
-        pl.col("accepted", "filtered", "dead_letter", "ticks", "rejected_rows").sum(),
-    )
-    told = statements.told.with_columns(topic=statements.ticks.frame["raw_topic"]).group_by("topic").sum()
-    rows = messages.join(told, on="topic", how="left").rename({"repeat": "repeats", "correction": "corrections"})
-    return {row.pop("topic"): NormalizationCounts(**row) for row in rows.fill_null(0).iter_rows(named=True)}

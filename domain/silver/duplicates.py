@@ -173,17 +173,17 @@ def _slots_for(keys: int) -> int:
     return slots
 
 
-def compared(statements: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def corrects(statements: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
     """
-    Say of each statement what it was when it arrived, given what was known and what came before it.
+    Say which statements changed what was known when they arrived, given what was known and what came before them.
 
     Args:
         statements: `key`, `version`, `content` (UInt64) and `arrival` (any order of arrival), one row a statement.
         known: `version` and `content` known of each key before, as `Winners.lookup` returns them.
 
     Returns:
-        `repeat` (newer than what was known, and saying the same) and `correction` (newer, and saying something else).
-        Both False for what is first heard of, and for what is older than what was known.
+        True for what is newer than what was known, and says something else; False for a repeat, for what is first heard
+        of, and for what is older than what was known.
     """
     rows = statements.with_columns(known["version"].alias("known_version"), known["content"].alias("known_content"))
     before = rows["known_content"]
@@ -191,12 +191,7 @@ def compared(statements: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     again = rows["key"].is_duplicated()
     if again.any():
         newer, before = _within_batch(rows.with_row_index("row").filter(again), newer, before)
-    return pl.DataFrame(
-        {
-            "repeat": newer & (before == rows["content"]).fill_null(value=False),
-            "correction": newer & (before != rows["content"]).fill_null(value=False),
-        }
-    )
+    return newer & (before != rows["content"]).fill_null(value=False)
 
 
 def _within_batch(rows: pl.DataFrame, newer: pl.Series, before: pl.Series) -> tuple[pl.Series, pl.Series]:

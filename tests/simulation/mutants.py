@@ -353,8 +353,9 @@ class MarksRepeats(NormalizeTicks):
 
     def _compare(self, ticks: Any, tick_events: pl.Series) -> Any:
         statements = super()._compare(ticks, tick_events)
-        versions = statements.ticks.frame["version"]
-        MARKED.update(pl.DataFrame([statements.keys, versions]).filter(statements.told["repeat"]).iter_rows())
+        versions, known = statements.ticks.frame["version"], self._announced.lookup(statements.keys)
+        repeats = (versions > known["version"]) & (known["content"] == statements.contents)
+        MARKED.update(pl.DataFrame([statements.keys, versions]).filter(repeats).iter_rows())
         return statements
 
 

@@ -12,7 +12,7 @@ from application import topics
 from application.outcome import Outcome
 from application.ports.event_log import Polled, TopicPartition
 from application.stage import Share
-from application.stages.normalize import NormalizationCounts, NormalizeTicks
+from application.stages.normalize import NormalizeTicks
 from domain.batch import Batch
 from domain.bronze.raw_event import Decoded, RawEvents, RawPrice, Refusal, Refusals
 from tests.builders import TEN, micros, raw_events, raw_price, raw_prices
@@ -140,7 +140,7 @@ def test_drops_nothing_that_was_not_kept() -> None:
     normalize = stage()
     normalize.run(polled(b"first"))
     assert prices(normalize.run(polled(b"first"))) == ["31.25"]
-    assert normalize.counts == {}
+    assert normalize.meter == Tally()
 
 
 @pytest.mark.parametrize("moved", ["assigned", "revoked"])
@@ -180,9 +180,6 @@ def test_records_no_outcomes_otherwise() -> None:
 
 
 EVERYTHING = (b"first", b"again", b"corrected", b"older", b"other", b"unpriced", b"broken", b"outage")
-COUNTED = NormalizationCounts(
-    raw=8, accepted=5, filtered=1, dead_letter=2, ticks=5, rejected_rows=1, repeats=1, corrections=1
-)
 
 
 def one_by_one(values: Sequence[bytes]) -> list[tuple[bytes, ...]]:
@@ -190,31 +187,11 @@ def one_by_one(values: Sequence[bytes]) -> list[tuple[bytes, ...]]:
 
 
 @pytest.mark.parametrize("batches", [[EVERYTHING], one_by_one(EVERYTHING), [EVERYTHING[:2], EVERYTHING[2:]]])
-def test_counts_do_not_depend_on_how_messages_are_cut_into_batches(batches: list[tuple[bytes, ...]]) -> None:
+def test_measures_what_was_kept_however_messages_are_cut_into_batches(batches: list[tuple[bytes, ...]]) -> None:
     normalize, offset = stage(), 0
     for values in batches:
         kept(normalize, *values, first_offset=offset)
         offset += len(values)
-    assert normalize.counts == {MISO: COUNTED}
-
-
-def test_counts_each_topic_by_itself() -> None:
-    normalize = stage()
-    events = attrs.evolve(raw_events(b"first", b"broken"), topics=[MISO, topics.RAW_TICKS])
-    normalize.run(Polled(raw=events)).kept()
-    assert normalize.counts == {
-        MISO: NormalizationCounts(raw=1, accepted=1, ticks=1),
-        topics.RAW_TICKS: NormalizationCounts(raw=1, dead_letter=1),
-    }
-
-
-def test_counts_add_up() -> None:
-    assert NormalizationCounts(raw=1, ticks=2) + NormalizationCounts(raw=3) == NormalizationCounts(raw=4, ticks=2)
-
-
-def test_measures_what_was_kept() -> None:
-    normalize = stage()
-    kept(normalize, *EVERYTHING)
     assert normalize.meter == Tally(
         {
             ("normalization_messages_processed_total", "accepted"): 5,

@@ -1,5 +1,7 @@
 """The ledger that normalization keeps: each message counted once, however often and however cut it comes."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -50,9 +52,12 @@ def counted(begin: int, end: int, normalize: NormalizeTicks, ledger: MemoryLedge
     outcome.kept()
 
 
-def test_every_message_and_row_is_in_the_ledger() -> None:
+@pytest.mark.parametrize("ends", [[8], range(1, 9), [2, 8]])
+def test_every_message_and_row_is_in_the_ledger(ends: Sequence[int]) -> None:
     ledger = MemoryLedgerTable()
-    counted(0, 8, stage(ledger=ledger), ledger)
+    normalize = stage(ledger=ledger)
+    for begin, end in pairwise([0, *ends]):
+        counted(begin, end, normalize, ledger)
     assert ledger.final().to_dicts() == [
         {
             "topic": MISO,
