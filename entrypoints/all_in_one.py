@@ -99,7 +99,7 @@ def run(
         return _refuse(problem)
     container = Container(
         settings=settings_or_exit("254carbon-all-in-one"),
-        record_outcomes=export is not None or data_dir is not None,
+        record_outcomes=bool(input) and (export is not None or data_dir is not None),
         profile=(Profile.EMBEDDED if data_dir else Profile.MEMORY).value,
         data_dir=data_dir,
     )
