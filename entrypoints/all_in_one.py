@@ -275,7 +275,8 @@ class AllInOne:
         settings = self.container.settings()
         listening = listen(settings.host, settings.port)
         _welcome(address_of(listening))
-        serve(self._app(), listening, lambda: self._pump(work), self._stopping, seconds=self.seconds)
+        watchdog = self.container.watchdog()
+        serve(self._app(), listening, lambda: self._pump(work), self._stopping, watchdog, seconds=self.seconds)
         return DONE
 
     def _app(self) -> Any:

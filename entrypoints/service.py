@@ -78,7 +78,8 @@ def _serve(name: str, settings: Settings, container: Container) -> None:
     listening = listen(settings.host, settings.port)
     print(f"{name} answers on {address_of(listening)}", file=sys.stderr)
     drain = Drain(settings.drain_s, lambda: _gave_up(container, loop))
-    serve(_app(name, container, loop), listening, lambda: _work(loop, stopping), stopping, drain=drain)
+    work, http = lambda: _work(loop, stopping), _app(name, container, loop)
+    serve(http, listening, work, stopping, container.watchdog(), drain=drain)
 
 
 def _duties(name: str, container: Container) -> list[Callable[[], None]]:

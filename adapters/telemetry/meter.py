@@ -91,6 +91,12 @@ METRICS = (
     Metric(
         "projection_drift_minutes_total", Kind.COUNTER, "Minutes in which a price other than the latest was served."
     ),
+    Metric(
+        "event_loop_late_seconds",
+        Kind.HISTOGRAM,
+        "How late the loop that answers over HTTP woke, looked at four times a second.",
+        buckets=SECONDS_BUCKETS,
+    ),
     Metric("processing_backfill_jobs_total", Kind.COUNTER, "Backfill jobs by how they ended.", ("status",)),
 )
 

@@ -1,5 +1,6 @@
 """Answering over HTTP while a thread does the work, until somebody stops either."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 import attrs
 import uvicorn
 
+from entrypoints.admin.watchdog import Watchdog
 from entrypoints.settings import BadSettings
 
 ANSWERED_WITHIN_S = 3
@@ -74,10 +76,21 @@ class Drain:
 class Server(uvicorn.Server):
     """A server that leaves signals to whoever runs it: a request that hangs must not keep them from the work."""
 
+    def __init__(self, config: uvicorn.Config, watchdog: Watchdog) -> None:
+        super().__init__(config)
+        self._watchdog = watchdog
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def main_loop(self) -> None:
+        """Answer until told to stop, watched over."""
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watchdog.watch())
+            await super().main_loop()
+            watching.cancel()
 
 
 def serve(
@@ -85,6 +98,7 @@ def serve(
     listening: socket.socket,
     work: Callable[[], None],
     stopping: Stopping,
+    watchdog: Watchdog,
     *,
     seconds: float | None = None,
     drain: Drain | None = None,
@@ -97,6 +111,7 @@ def serve(
         listening: Where it answers.
         work: Done by a thread of its own; returns soon after `stopping` was asked.
         stopping: Asked from outside, and by this when the server or the work ends.
+        watchdog: Watches over the event loop.
         seconds: How long at most.
         drain: Ends the process, as a kill would, where it takes longer to stop; without it, it takes what it takes.
 
@@ -114,7 +129,8 @@ def serve(
             timeout_graceful_shutdown=ANSWERED_WITHIN_S,
             limit_concurrency=100,
             h11_max_incomplete_event_size=16 * 1024,
-        )
+        ),
+        watchdog,
     )
 
     def watch() -> None:

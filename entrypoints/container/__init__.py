@@ -44,6 +44,7 @@ from application.stages.project import CACHE, ProjectLatest
 from application.stages.project import TABLE as SERVED_LATEST
 from application.troubles import Vigilance
 from domain.gold.interval import BarIntervals
+from entrypoints.admin.watchdog import Watchdog
 from entrypoints.container import choices, servers
 from entrypoints.container.choices import service_version as service_version
 from entrypoints.container.servers import REFERENCE_FILE as REFERENCE_FILE
@@ -89,6 +90,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     meter = providers.Singleton(PrometheusMeter)
     journal = providers.Singleton(logger, "dataproc")
+    watchdog = providers.Factory(Watchdog, clock=clock, meter=meter, journal=journal)
     intervals = providers.Singleton(BarIntervals.parse, settings.provided.bar_intervals)
     clickhouse = providers.Selector(
         profile,
