@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import count, islice
@@ -11,14 +10,13 @@ from typing import Any
 
 import attrs
 import pytest
-from confluent_kafka import Producer
 
 from application.pipeline import STAGES
 from application.ports.errors import Retryable
 from application.queries.lag import all_done
 from entrypoints.container import Container, Profile
 from entrypoints.exporting import export
-from entrypoints.samples.messages import line
+from entrypoints.samples.messages import SampleMessage
 from entrypoints.samples.stream import Chances, sample_messages
 from entrypoints.services.process import ServiceMissing
 from entrypoints.settings import Settings
@@ -29,6 +27,7 @@ from tests.oracle.comparison import table_differences
 from tests.oracle.raw import message
 from tests.oracle.results import results
 from tests.support.proxied import Servers, servers
+from tests.support.sending import Sender
 
 DISTURBED = Chances(repeat=0.2, correction=0.05, late=0.05, broken=0.03)
 DRAINED_WITHIN_S = 180.0
@@ -61,17 +60,12 @@ class World:
     services: list[Service] = attrs.field(init=False, factory=list)
     container: Any = attrs.field(init=False)
     """Goes straight to the servers."""
-    _producer: Producer = attrs.field(init=False)
+    sender: Sender = attrs.field(init=False)
     _samples: Iterator[Any] = attrs.field(init=False)
-    _lines: list[bytes] = attrs.field(init=False, factory=list)
-    """All raw messages so far, as lines of a file."""
-    _offsets: Counter[tuple[str, int]] = attrs.field(init=False, factory=Counter)
     _numbers: Iterator[int] = attrs.field(init=False, factory=count)
 
     def __attrs_post_init__(self) -> None:
-        self._producer = Producer(
-            {"bootstrap.servers": self.servers.direct["DATA_PROC_KAFKA_BOOTSTRAP"], "log_level": 0}
-        )
+        self.sender = Sender(self.servers.direct["DATA_PROC_KAFKA_BOOTSTRAP"])
         self._samples = sample_messages(7, TEN, DISTURBED)
         given = {name: value for name, value in IMPATIENT.items() if name.startswith("DATA_PROC_")}
         settings = Settings.from_environment({**given, **self.servers.direct})
@@ -122,14 +116,12 @@ class World:
 
     def feed(self, messages: int, tenant: str = "default") -> None:
         """Send the next raw messages, straight to the broker."""
-        producer = self._producer
-        for sample in islice(self._samples, messages):
-            value = sample.value and sample.value.replace(b'"tenant_id":"default"', f'"tenant_id":"{tenant}"'.encode())
-            place = sample.topic, sample.partition
-            self._lines.append(line(attrs.evolve(sample, value=value), self._offsets[place]))
-            self._offsets[place] += 1
-            producer.produce(sample.topic, value, sample.key, sample.partition, timestamp=sample.timestamp_ms)
-        assert producer.flush(30) == 0
+        self.sender.send(self._of(tenant, sample) for sample in islice(self._samples, messages))
+
+    @staticmethod
+    def _of(tenant: str, sample: SampleMessage) -> SampleMessage:
+        named = sample.value and sample.value.replace(b'"tenant_id":"default"', f'"tenant_id":"{tenant}"'.encode())
+        return attrs.evolve(sample, value=named)
 
     def wait_until_ready(self) -> None:
         """Until every service is."""
@@ -159,7 +151,7 @@ class World:
 
     def differences(self) -> list[str]:
         """Everything in which the tables differ from what all messages so far lead to."""
-        return table_differences(self.export(), results(map(message, self._lines)))
+        return table_differences(self.export(), results(map(message, self.sender.lines)))
 
     def export(self) -> Path:
         """All tables as they stand, as files."""
@@ -170,7 +162,7 @@ class World:
     def lines(self) -> Path:
         """All messages so far, as a file that all_in_one reads."""
         file = self.folder / f"sent-{next(self._numbers)}.jsonl"
-        file.write_bytes(b"".join(self._lines))
+        file.write_bytes(b"".join(self.sender.lines))
         return file
 
 

@@ -182,6 +182,54 @@ def test_what_is_refused_is_stored_and_told_like_everything_else() -> None:
     assert bench.heard == [("processing.deadletter.saying.v1", some_letters())]
 
 
+@pytest.mark.parametrize(
+    ("effect", "doing"),
+    [
+        ("store", "storing dead_letters"),
+        ("store done", "storing dead_letters"),
+        ("publish", "announcing on processing.deadletter.saying.v1"),
+        ("publish done", "announcing on processing.deadletter.saying.v1"),
+    ],
+)
+def test_while_letters_can_not_be_stored_or_told_nothing_is_read_or_committed_and_it_is_said(
+    effect: str, doing: str
+) -> None:
+    bench = Bench().begun()
+    bench.log.append(raw_events(b"x", topic=topics.RAW_TICKS))
+    bench.stage.outcome = Outcome(refused=some_letters(), commit={WHERE: 1})
+    bench.failing = failing_times(effect, 3, StoreUnavailable("not now", "somebody"))
+    seen: list[Any] = []
+
+    def slept(seconds: float) -> None:
+        seen.append((bench.loop.trouble, set(bench.loop.away), bench.log.committed("g", [topics.RAW_TICKS])))
+        bench.clock.sleep(seconds)
+
+    bench.loop.clock = Sleeping(bench.clock, slept)
+    assert bench.loop.step() == 1
+
+    assert seen == [(f"{doing}: not now", {"somebody"}, {WHERE: 0})] * 3
+    assert bench.stage.told[-1:] == [("run", 1)]
+    assert bench.journal.told[0] == f"{doing} failed; trying again"
+    assert bench.heard[-1] == ("processing.deadletter.saying.v1", some_letters())
+    assert bench.log.committed("g", [topics.RAW_TICKS]) == {WHERE: 1}
+
+
+@pytest.mark.parametrize("effect", ["store", "publish"])
+def test_a_letter_that_nobody_will_ever_take_stops_the_loop_and_its_record_comes_again(effect: str) -> None:
+    bench = Bench().begun()
+    bench.log.append(raw_events(b"x", topic=topics.RAW_TICKS))
+    bench.stage.outcome = Outcome(refused=some_letters(), commit={WHERE: 1})
+    bench.failing = failing_times(effect, 1, Fatal("too large"))
+    with pytest.raises(Fatal, match="too large"):
+        bench.loop.step()
+    assert bench.log.committed("g", [topics.RAW_TICKS]) == {WHERE: 0}
+
+    bench.loop.close()
+    bench.loop.start()
+    assert bench.loop.step() == 1
+    assert bench.heard[-1] == ("processing.deadletter.saying.v1", some_letters())
+
+
 def some_letters() -> DeadLetters:
     return dead_letters(raw_events(b"x"), a_refusal(), "saying", TEN, "1.2.3")
 
