@@ -13,8 +13,8 @@ KAFKA = "kafka"
 
 C = TypeVar("C")
 
-FENCED = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
-DENIED = FENCED | frozenset(
+SAME_INSTANCE = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
+DENIED = frozenset(
     {
         KafkaError._AUTHENTICATION,  # noqa: SLF001  (librdkafka's own codes begin with an underscore)
         KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -22,8 +22,6 @@ DENIED = FENCED | frozenset(
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.UNRELEASED_INSTANCE_ID,
     }
 )
 NO_SUCH_TOPIC = frozenset(
@@ -34,8 +32,6 @@ NO_SUCH_TOPIC = frozenset(
         KafkaError._NOENT,  # noqa: SLF001  (a question about partitions without a leader)
     }
 )
-INSTANCE_TAKEN = "another process uses the same instance id: give each its own, or stop the other"
-NOT_LET_IN = "check the credentials and the ACLs of topics and groups"
 TELLING = frozenset(
     {
         KafkaError._AUTHENTICATION,  # noqa: SLF001
@@ -53,9 +49,9 @@ OUTSIDE_THE_LOG = frozenset(
         KafkaError.GROUP_ID_NOT_FOUND,  # of a group with members: the brokers came back without what they held
     }
 )
+DAMAGED = frozenset({KafkaError._BAD_MSG})  # noqa: SLF001
 HOPELESS = frozenset(
     {
-        KafkaError._BAD_MSG,  # noqa: SLF001
         KafkaError._INVALID_ARG,  # noqa: SLF001
         KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -65,6 +61,16 @@ HOPELESS = frozenset(
         KafkaError.POLICY_VIOLATION,
     }
 )
+
+
+ADVICE: tuple[tuple[frozenset[int], type[Fatal], str], ...] = (
+    (SAME_INSTANCE, Denied, "another process uses the same instance id: give each its own, or stop the other"),
+    (DENIED, Denied, "check the credentials and the ACLs of topics and groups"),
+    (NO_SUCH_TOPIC, WrongTopics, "run dataproc topics create"),
+    (OUTSIDE_THE_LOG, OffsetLost, "what lay there is gone or was never written: see docs/how-to/lost-offset.md"),
+    (DAMAGED, Fatal, "what lies there is damaged: see docs/how-to/lost-offset.md"),
+)
+"""What a person can do about errors that no other try helps."""
 
 
 def refusal(error: KafkaError, doing: str) -> PortError:
@@ -79,14 +85,11 @@ def refusal(error: KafkaError, doing: str) -> PortError:
         One of the Fatal kinds where trying again can't help; else LogUnavailable.
     """
     code, said = _cause(error), f"{doing}: {error.str()} ({error.name()})"
-    if code in DENIED:
-        return Denied(f"{said}; {INSTANCE_TAKEN if code in FENCED else NOT_LET_IN}")
+    for codes, kind, advice in ADVICE:
+        if code in codes:
+            return kind(f"{said}; {advice}")
     if code == KafkaError._SSL:  # noqa: SLF001
         return LogUnavailable(f"{said}; check DATA_PROC_KAFKA_CA_PATH and the certificates of both sides", KAFKA)
-    if code in NO_SUCH_TOPIC:
-        return WrongTopics(f"{said}; run dataproc topics create")
-    if code in OUTSIDE_THE_LOG:
-        return OffsetLost(f"{said}; what lay there is gone or was never written: see docs/how-to/lost-offset.md")
     if code in HOPELESS:
         return Fatal(said)
     return Fatal(said) if error.fatal() or code == KafkaError._FATAL else LogUnavailable(said, KAFKA)  # noqa: SLF001
@@ -126,5 +129,5 @@ def _cause(error: KafkaError) -> int:
     """The code of an error; where librdkafka only says that all is over, the one its text tells of."""
     if error.code() != KafkaError._FATAL:  # noqa: SLF001
         return error.code()
-    told = (code for code in sorted(DENIED | OUTSIDE_THE_LOG) if KafkaError(code).str() in error.str())
+    told = (code for code in sorted(SAME_INSTANCE | DENIED | OUTSIDE_THE_LOG) if KafkaError(code).str() in error.str())
     return next(told, error.code())

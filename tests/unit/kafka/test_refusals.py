@@ -25,7 +25,7 @@ from application.ports.event_log import Doubt, Progress, TopicPartition
         (KafkaError.OFFSET_OUT_OF_RANGE, OffsetLost, "docs/how-to/lost-offset.md"),
         (KafkaError._AUTO_OFFSET_RESET, OffsetLost, "docs/how-to/lost-offset.md"),
         (KafkaError.MSG_SIZE_TOO_LARGE, Fatal, ""),
-        (KafkaError._BAD_MSG, Fatal, ""),
+        (KafkaError._BAD_MSG, Fatal, "docs/how-to/lost-offset.md"),
         (KafkaError._FATAL, Fatal, ""),
     ],
 )
