@@ -6,7 +6,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -29,6 +29,8 @@ class Service:
     name: str
     settings: Mapping[str, str]
     log: Path
+    program: Sequence[str] = ()
+    """What runs instead of the service itself, which it has within."""
     process: "subprocess.Popen[bytes]" = attrs.field(init=False)
     _begins: int = attrs.field(init=False)
     """Where in the log this process begins."""
@@ -39,7 +41,8 @@ class Service:
     def start(self, more: Mapping[str, str] = NO_MORE) -> None:
         """Start it, again where it ended; with more settings for this time."""
         self._begins = self.log.stat().st_size if self.log.exists() else 0
-        self.process = started(f"entrypoints.{self.name}", log=self.log, settings={**self.settings, **more})
+        program = self.program or (f"entrypoints.{self.name}",)
+        self.process = started(*program, log=self.log, settings={**self.settings, **more})
 
     @property
     def alive(self) -> bool:

@@ -240,6 +240,35 @@ def test_a_second_request_to_stop_is_obeyed_at_once(refinery: World) -> None:
     assert refinery.differences() == []
 
 
+@pytest.mark.parametrize(("times", "ends_with"), [("1", STOPPED), ("2", -signal.SIGTERM)])
+def test_a_service_that_is_asked_to_stop_in_the_middle_of_a_batch_ends_with_it_unless_asked_twice(
+    refinery: World, times: str, ends_with: int
+) -> None:
+    refinery.drain()
+    refinery.stop(refinery.of("normalization"))
+    refinery.feed(60)
+    service = refinery.start("normalization", program=("tests.e2e.asked", "normalization", "stored silver", times))
+    code = service.ended()
+    refinery.services.remove(service)
+    behind = stored_and_not_committed(refinery)
+    refinery.start("normalization")
+    refinery.wait_until_ready()
+    refinery.drain()
+
+    assert code == ends_with
+    assert bool(behind) == (ends_with != STOPPED)
+    assert refinery.differences() == []
+
+
+def stored_and_not_committed(refinery: World) -> int:
+    """Ticks in silver whose raw message is yet to be performed."""
+    normalization = [row for row in refinery.container.read_lag()() if row.stage == "normalization"]
+    come = {(row.topic, row.partition): row.position or 0 for row in normalization}
+    silver = refinery.container.tables().by_name["silver_ticks"].final()
+    places = silver.select("raw_topic", "raw_partition", "raw_offset").iter_rows()
+    return sum(offset >= come[topic, partition] for topic, partition, offset in places)
+
+
 def test_after_all_of_it_every_column_is_as_in_one_undisturbed_process(refinery: World, load: LoadFiles) -> None:
     refinery.feed(50)
     refinery.wait_until_ready()

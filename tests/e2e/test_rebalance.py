@@ -64,6 +64,21 @@ def test_one_that_joins_and_leaves(refinery: World, second: Service) -> None:
     assert refinery.differences() == []
 
 
+@pytest.mark.parametrize("moment", ["assigned", "revoked"])
+def test_one_that_is_asked_to_stop_while_partitions_change_hands(refinery: World, moment: str) -> None:
+    asked = refinery.start("aggregation", program=("tests.e2e.asked", "aggregation", moment, "1"))
+    if moment == "revoked":
+        fed(refinery, lambda: bars_of(asked) > 0)
+        refinery.stop(refinery.of("aggregation"))
+        refinery.start("aggregation")
+    fed(refinery, lambda: not asked.alive)
+    refinery.services.remove(asked)
+    refinery.drain()
+
+    assert asked.ended() == STOPPED
+    assert refinery.differences() == []
+
+
 def test_one_that_is_killed(refinery: World, second: Service) -> None:
     second.signalled(signal.SIGKILL)
     fed(refinery, for_seconds(2))

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -78,12 +78,19 @@ class World:
         self.container.load_starter_set()()
         self.container.create_topics()()
 
-    def start(self, name: str, settings: Mapping[str, str] | None = None) -> Service:
-        """Start a service behind the proxies: half of them speak to ClickHouse by HTTP, half natively."""
+    def start(self, name: str, settings: Mapping[str, str] | None = None, program: Sequence[str] = ()) -> Service:
+        """
+        Start a service behind the proxies: half of them speak to ClickHouse by HTTP, half natively.
+
+        Args:
+            name: Of its stage.
+            settings: Beside those of this world.
+            program: What runs instead of the service itself, which it has within.
+        """
         native = name in {"enrichment", "projection"}
         address = self.servers.proxied_native if native else self.servers.proxied
         log = self.folder / f"{name}-{next(self._numbers)}.log"
-        service = Service(name, {**unmeasured(), **IMPATIENT, **address, **(settings or {})}, log)
+        service = Service(name, {**unmeasured(), **IMPATIENT, **address, **(settings or {})}, log, program)
         self.services.append(service)
         return service
 
