@@ -27,7 +27,7 @@ from domain.errors import DataprocError
 from entrypoints.admin.app import build_app
 from entrypoints.admin.quiet import feed_routes, quiet_routes
 from entrypoints.admin.serving import Stopping, address_of, listen, serve
-from entrypoints.container import Container, Profile, service_version
+from entrypoints.container import Container, Profile, say, service_version
 from entrypoints.environment import settings_or_exit
 from entrypoints.exporting import Tally, count, export
 from entrypoints.manifests import manifest
@@ -325,7 +325,7 @@ def _summary(tally: Tally) -> dict[str, Any]:
 
 def _welcome(at: str) -> None:
     """Say where to look."""
-    for line in (
+    say(
         f"serving on {at}",
         f"  latest prices  {at}/v1/latest",
         f"  one price      {at}/projections/latest_price?instrument_id=MISO.LMP.RT.INDIANA.HUB",
@@ -333,8 +333,7 @@ def _welcome(at: str) -> None:
         f"  all answers    {at}/schema",
         f"  metrics        {at}/metrics",
         "Ctrl-C stops it",
-    ):
-        print(line, file=sys.stderr)
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from entrypoints.container import say
+
 LINE_EVERY_S = 5.0
 
 
@@ -41,4 +43,4 @@ class Progress:
             self._live.update(Text(line))
         elif not self._silent and now_s - self._told_s >= LINE_EVERY_S:
             self._told_s = now_s
-            self._console.print(line, highlight=False)
+            say(line)

@@ -4,7 +4,6 @@ One stage as a service of its own: it shares its partitions with every other pro
 Readiness says whether its commits can advance; liveness depends on nothing but the process.
 """
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_app, build_service_app
 from entrypoints.admin.quiet import feed_routes, quiet_routes
 from entrypoints.admin.serving import Drain, Stopping, address_of, listen, serve
-from entrypoints.container import Container, Profile, service_version
+from entrypoints.container import Container, Profile, say, service_version
 from entrypoints.environment import settings_or_exit
 from entrypoints.exits import DONE, status_of
 from entrypoints.manifests import manifest
@@ -58,7 +57,7 @@ def run(name: str) -> int:
     try:
         _serve(name, settings, container)
     except (BadSettings, Insecure) as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return status_of(error)
     except Fatal as error:
         container.journal().error("the service can't go on", error=str(error))
@@ -76,7 +75,7 @@ def _serve(name: str, settings: Settings, container: Container) -> None:
         meanwhile=_duties(name, container),
     )
     listening = listen(settings.host, settings.port)
-    print(f"{name} answers on {address_of(listening)}", file=sys.stderr)
+    say(f"{name} answers on {address_of(listening)}")
     drain = Drain(settings.drain_s, lambda: _gave_up(container, loop))
     work, http = lambda: _work(loop, stopping), _app(name, container, loop)
     serve(http, listening, work, stopping, container.watchdog(), drain=drain)

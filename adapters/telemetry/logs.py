@@ -15,7 +15,8 @@ from typing import Any, TextIO
 
 import structlog
 
-LONGEST_LINE = 4096
+from adapters.telemetry.unhurried import LONGEST_LINE, Unhurried
+
 NO_TRACE = "0" * 32
 MASK = "***"
 MAIN_KEYS = frozenset({"event", "level", "trace_id", "timestamp"})
@@ -56,14 +57,15 @@ def configure(
     target = stream or sys.stderr
     readable = target.isatty() if human is None else human
     shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level]
-    handler = logging.StreamHandler(target)
+    line = Line(service, now, for_people if readable else as_json)
+    handler = logging.StreamHandler(Unhurried(target, line.of_lost))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                Line(service, now, for_people if readable else as_json),
+                line,
             ],
         )
     )
@@ -110,6 +112,17 @@ class Line:
             "extra": {name: masked(name, value) for name, value in event.items() if name not in MAIN_KEYS},
         }
         return self._render(shortened(line))
+
+    def of_lost(self, lines: int) -> str:
+        """Say that lines were let go."""
+        return (
+            self(
+                None,
+                "",
+                {"event": "log lines were lost: whoever takes them did not", "level": "warning", "lines": lines},
+            )
+            + "\n"
+        )
 
 
 def as_json(line: Mapping[str, Any]) -> str:

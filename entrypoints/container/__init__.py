@@ -20,6 +20,7 @@ from adapters.memory.reference import reference_from, reference_in
 from adapters.memory.reference_files import SHIPPED
 from adapters.telemetry.logs import configure, logger
 from adapters.telemetry.meter import PrometheusMeter
+from adapters.telemetry.unhurried import say as say
 from application import topics
 from application.commands.load_reference import LoadReference, LoadStarterSet, RequireReference
 from application.commands.reconcile import ReconcilePrices, Thoroughness

@@ -1,5 +1,6 @@
 """The whole refinery as its user starts it, on messages of this test's own making."""
 
+import fcntl
 import gzip
 import json
 import os
@@ -334,6 +335,24 @@ def test_ctrl_c_ends_a_load_that_waits_for_its_input(profile: list[str], tmp_pat
     assert code == (130 if profile else 0), said
     assert "run the same command again" in said.lower()
     assert "Traceback" not in said
+
+
+def test_a_standard_error_that_is_full_stops_nothing(write: Callable[..., str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        assert served_for_a_second(write(*LINES), full) == 0
+
+
+def test_a_standard_error_that_nobody_reads_holds_up_nothing(write: Callable[..., str]) -> None:
+    read, written = os.pipe()
+    with open(read, "rb"), open(written, "wb", buffering=0) as unread:  # noqa: PTH123 - descriptors
+        unread.write(bytes(fcntl.fcntl(read, fcntl.F_GETPIPE_SZ)))
+        assert served_for_a_second(write(*LINES), unread) == 0
+
+
+def served_for_a_second(path: str, standard_error: Any) -> int:
+    """The exit code of a program that says where it serves, and what it thinks of a file."""
+    command = [sys.executable, "-m", "entrypoints.all_in_one", "--input", path, "--seconds", "1"]
+    return subprocess.run(command, cwd=ROOT, stderr=standard_error, timeout=60, check=False).returncode
 
 
 def test_standard_input_is_read_and_an_interrupted_load_says_how_to_go_on(tmp_path: Path) -> None:
