@@ -39,7 +39,7 @@ class Reason(StrEnum):
     NOT_JSON = "NOT_JSON"
     """Not one JSON document, or one with NaN or Infinity."""
     OVERSIZE = "OVERSIZE"
-    """More than 1 MiB."""
+    """More than 1 MiB, or than 10,000 rows."""
     TOO_DEEP = "TOO_DEEP"
     """Nested deeper than 32."""
     UNKNOWN_SCHEMA = "UNKNOWN_SCHEMA"

@@ -55,6 +55,9 @@ COLUMNS: Mapping[str, str] = {
 }
 """Column of RawPrice by LMP_TYPE."""
 
+MOST_ROWS = 10_000
+"""Of one message. One as large as may be holds half as many rows of a report, and half a million that say nothing."""
+
 _USUAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[+-]00:00|Z)?")
 """Nearly all times are spelled so, and need not be read to be compared."""
 _LONGEST_TIME = 128
@@ -282,6 +285,8 @@ def _joined(messages: Sequence[Sequence[Any]], kinds: tuple[str | None, ...]) ->
 def _points(rows: Any) -> list[Point]:
     if not isinstance(rows, list) or not rows:
         raise Unreadable(Reason.BAD_SHAPE, "raw_payload", "raw_payload is no list with rows")
+    if len(rows) > MOST_ROWS:
+        raise Unreadable(Reason.OVERSIZE, "raw_payload", f"{len(rows)} rows are more than {MOST_ROWS}")
     points: dict[Any, Point] = {}
     for position, row in enumerate(rows):
         if not isinstance(row, dict):

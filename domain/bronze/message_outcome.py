@@ -100,7 +100,10 @@ def dead_letters(
         refused_at: When, by the service's clock.
         service_version: Which program.
     """
-    hashes = {event: sha256(events.values[event] or b"").hexdigest() for event in refusals.frame["event"].unique()}
+    values = {event: events.values[event] or b"" for event in refusals.frame["event"].unique()}
+    # Once a message: one of many refused rows has a letter for each.
+    hashes = {event: sha256(value).hexdigest() for event, value in values.items()}
+    heads = {event: value[:RAW_KEPT_BYTES] for event, value in values.items()}
     return DeadLetters.of(
         DeadLetter(
             stage=stage,
@@ -113,7 +116,7 @@ def dead_letters(
             row_index=refusal.index,
             first_failed_at=refused_at,
             retry_count=0,
-            raw=(events.values[refusal.event] or b"")[:RAW_KEPT_BYTES],
+            raw=heads[refusal.event],
             raw_sha256=hashes[refusal.event],
             service_version=service_version,
         )

@@ -580,6 +580,8 @@ def caiso(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[str]
     lines = from_json(wrapped_text(payload) or "[]")
     if not isinstance(lines, list) or not lines:
         raise Refused("BAD_SHAPE")
+    if len(lines) > 10_000:
+        raise Refused("OVERSIZE")
     if not all(isinstance(line, dict) for line in lines):
         raise Refused("BAD_SHAPE", "BAD_NAME")
     verdict = Verdict([], [])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.markets.caiso import CaisoRows
+from adapters.markets.caiso import MOST_ROWS, CaisoRows
 from adapters.markets.reading import FastReading
 from domain.silver.quality import Flag
 from tests.builders import envelope
@@ -18,6 +18,7 @@ from tests.unit.markets.messages import (
     caiso,
     decode,
     price_of,
+    refusal_of,
     row,
     summary,
     told,
@@ -270,3 +271,7 @@ def test_a_checksum_may_be_written_in_capitals() -> None:
 def test_depth_within_the_limit_is_fine() -> None:
     deepest = '[{"NODE": "N", "LMP_TYPE": "LMP", "MW": "1", "x": ' + "[" * 30 + "]" * 30 + "}]"
     assert caiso_price(wrapper(deepest, {}))["price"] == "1"
+
+
+def test_more_rows_than_any_report_has_are_refused_together() -> None:
+    assert refusal_of(wrapper([1] * (MOST_ROWS + 1), summary()), topic=CAISO) == ("OVERSIZE", "raw_payload")
