@@ -360,7 +360,8 @@ class KafkaConsumer:
             self._hear()
             if self._trouble and self._trouble.code() in TELLING:
                 raise refusal(self._trouble, f"polling as group {self.group}") from error
-            raise LogUnavailable(f"no broker answers at {self.access.bootstrap}", KAFKA) from error
+            heard = f": {self._trouble.str()}" if self._trouble else ""
+            raise LogUnavailable(f"no broker answers at {self.access.bootstrap}{heard}", KAFKA) from error
         self._heard_at_s = time.monotonic()
         return frozenset(known)
 

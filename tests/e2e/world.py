@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from tests.e2e.services import Service, until
 from tests.oracle.comparison import table_differences
 from tests.oracle.raw import message
 from tests.oracle.results import results
-from tests.support.proxied import Servers, servers
+from tests.support.proxied import Disk, Servers, servers
 from tests.support.sending import Sender
 
 DISTURBED = Chances(repeat=0.2, correction=0.05, late=0.05, broken=0.03)
@@ -174,11 +174,17 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """A refinery that is ended, whatever its parts are doing; services are started by whoever asks."""
+def world(folder: Path, disk: Disk = nullcontext) -> Iterator[World]:
+    """
+    A refinery that is ended, whatever its parts are doing; services are started by whoever asks.
+
+    Args:
+        folder: Where logs and exports go.
+        disk: What ClickHouse's folder lies on.
+    """
     with ExitStack() as stack:
         try:
-            held = World(stack.enter_context(servers()), folder)
+            held = World(stack.enter_context(servers(disk)), folder)
         except ServiceMissing as missing:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"CI=true needs the servers: {missing}")

@@ -19,23 +19,32 @@ from application.ports.event_log import Polled
 from application.stages.normalize import NormalizeTicks
 from tests.builders import envelope, raw_events
 from tests.performing import StandingClock, Tally
-from tests.unit.markets.messages import CAISO, START, summary, wrapper
+from tests.unit.markets.messages import CAISO, wrapper
 
 
 def message(rows: list[Any]) -> bytes:
     """A message of CAISO's with these rows, as short as it can be written, and no larger than may be."""
-    value = json.dumps(envelope(wrapper(json.dumps(rows, separators=(",", ":")), summary())), separators=(",", ":"))
+    value = json.dumps(envelope(wrapper(json.dumps(rows, separators=(",", ":")), {})), separators=(",", ":"))
     assert len(value) <= MAX_VALUE_BYTES
     return value.encode()
 
 
 def priced(node: int) -> dict[str, str]:
     """The least a row must say to be a price."""
-    return {"NODE": f"N{node:04d}", "LMP_TYPE": "LMP", "MW": "1", "INTERVALSTARTTIME_GMT": START[:19] + "Z"}
+    return {
+        "NODE": f"N{node:04d}",
+        "MARKET_RUN_ID": "DAM",
+        "LMP_TYPE": "LMP",
+        "MW": "1",
+        "INTERVALSTARTTIME_GMT": "2026-10-08T21:00Z",
+        "INTERVALENDTIME_GMT": "2026-10-08T22:00Z",
+    }
 
 
+MOST_PRICED = 5_900
+"""So many prices are just under 1 MiB."""
 SHAPES: Mapping[str, Callable[[], bytes]] = {
-    "prices": lambda: message([priced(node) for node in range(9_600)]),
+    "prices": lambda: message([priced(node) for node in range(MOST_PRICED)]),
     "refused": lambda: message([1] * MOST_ROWS),
     "too many": lambda: message([1] * 520_000),
 }

@@ -7,12 +7,13 @@ import sys
 import pytest
 
 from tests.e2e.programs import ROOT
+from tests.integration.heavy_messages import MOST_PRICED
 
 MOST_MIB = 300
 
 
 @pytest.mark.parametrize(
-    ("shape", "ticks", "letters"), [("prices", 9_600, 0), ("refused", 0, 10_000), ("too many", 0, 1)]
+    ("shape", "ticks", "letters"), [("prices", MOST_PRICED, 0), ("refused", 0, 10_000), ("too many", 0, 1)]
 )
 def test_a_message_of_the_most_rows_possible_ends_in_bounded_memory(shape: str, ticks: int, letters: int) -> None:
     program = [sys.executable, "-m", "tests.integration.heavy_messages", shape]

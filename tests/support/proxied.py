@@ -6,8 +6,8 @@ The test itself goes straight to the servers, and sees what is stored whatever t
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -86,10 +86,17 @@ class Servers:
         self.running[REDIS] = redis.run(self.folder / REDIS, self.proxies[REDIS].server_port)
 
 
+Disk = Callable[[Path], AbstractContextManager[object]]
+"""What a folder lies on, made for a while."""
+
+
 @contextmanager
-def servers() -> Iterator[Servers]:
+def servers(disk: Disk = nullcontext) -> Iterator[Servers]:
     """
     All four servers, in a folder that is removed in the end.
+
+    Args:
+        disk: What ClickHouse's folder lies on.
 
     Raises:
         ServiceMissing: One can't be started here.
@@ -99,6 +106,7 @@ def servers() -> Iterator[Servers]:
     folder.chmod(0o755)  # PostgreSQL may run as another user
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.enter_context(disk(folder / CLICKHOUSE))
         running: dict[str, Running] = {}
         stack.callback(lambda: [stop(server) for server in running.values()])
         running[POSTGRES] = postgres.run(folder / POSTGRES)
@@ -128,7 +136,7 @@ def _kafka(data: Path, proxy: Proxy, ports: tuple[int, int]) -> Running:
 
 
 def _clickhouse(data: Path, http: int, native: int) -> Running:
-    data.mkdir(parents=True)
+    data.mkdir(parents=True, exist_ok=True)
     log = data / "gateways.log"
     command = [sys.executable, "-m", "tests.support.gateways", str(data / "data"), str(http), str(native)]
     url = {"DATA_PROC_CLICKHOUSE_URL": f"http://127.0.0.1:{http}/{DATABASE}"}

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import structlog
 
-from adapters.telemetry.logs import LONGEST_LINE, configure, logger, masked, utc_now, without_secrets
+from adapters.telemetry.logs import configure, logger, masked, utc_now, without_secrets
 from adapters.telemetry.meter import METRICS, PrometheusMeter, UnknownMetric
+from adapters.telemetry.unhurried import LONGEST_LINE
 from tests.builders import TEN
 
 

@@ -1,0 +1,54 @@
+"""Little of what a process lives on: a small disk, one that is full, and limits of a process that runs."""
+
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+SMALL_DISK = "128m"
+CHUNK = 65_536
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """A disk of its own on a folder that is not there yet; yields whether this machine lets us have one."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """Until this ends there is no room on it."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(CHUNK))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def limited(pid: int, kind: int, most: int) -> Iterator[None]:
+    """Until this ends a process that runs has no more of something, e.g. `resource.RLIMIT_NOFILE`."""
+    before, highest = resource.prlimit(pid, kind)
+    resource.prlimit(pid, kind, (most, highest))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, kind, (before, highest))
+
+
+def address_space(pid: int) -> int:
+    """Bytes of it that a process has by now."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmSize:")[2].split()[0]) * 1024
