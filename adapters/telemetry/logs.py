@@ -24,8 +24,14 @@ MAIN_KEYS = frozenset({"event", "level", "trace_id", "timestamp"})
 CHATTY = ("alembic", "sqlalchemy", "uvicorn")
 """Libraries that tell of every step they take; of these, what goes wrong is enough."""
 
-ECHOES = ("clickhouse_connect", "clickhouse_driver", "urllib3.connectionpool")
-"""Libraries that warn of every failed call, which whoever called tells of once and goes on to tell now and then."""
+ECHOES = {
+    "clickhouse_connect": logging.ERROR,
+    "clickhouse_driver": logging.ERROR,
+    "urllib3.connectionpool": logging.ERROR,
+    "opentelemetry.exporter": logging.CRITICAL,
+    "opentelemetry.sdk": logging.ERROR,
+}
+"""Libraries that tell of every failed call at a level below this; whoever called tells of it once and now and then."""
 
 _SECRET_NAME = re.compile(r"pass(word|wd)?$|secret|token|api_?key|authorization|credential|dsn$|cookie", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]*@", re.IGNORECASE)
@@ -76,8 +82,8 @@ def configure(
     root.setLevel(level.upper())
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    for echo in ECHOES:
-        logging.getLogger(echo).setLevel(logging.ERROR)
+    for echo, least in ECHOES.items():
+        logging.getLogger(echo).setLevel(least)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

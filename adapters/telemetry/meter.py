@@ -91,6 +91,7 @@ METRICS = (
     Metric(
         "projection_drift_minutes_total", Kind.COUNTER, "Minutes in which a price other than the latest was served."
     ),
+    Metric("trace_spans_dropped_total", Kind.COUNTER, "Spans that could not be sent."),
     Metric(
         "event_loop_late_seconds",
         Kind.HISTOGRAM,

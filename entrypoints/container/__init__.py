@@ -214,7 +214,7 @@ class Container(containers.DeclarativeContainer):
         pace=pace,
         service_version=providers.Callable(service_version),
         passed=providers.Callable(choices.passed, settings),
-        tracer=providers.Singleton(choices.tracer, settings, service),
+        tracer=providers.Singleton(choices.tracer, settings, service, meter, journal),
     )
     required_topics = providers.Singleton(RequireTopics, kafka_topics, settings.provided.bar_intervals)
     create_topics = providers.Factory(CreateTopics, kafka_topics, settings.provided.bar_intervals)

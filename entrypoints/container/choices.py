@@ -10,6 +10,8 @@ from adapters.memory.reference_files import SHIPPED
 from adapters.wire.events import EventCodec, WireFormat
 from application import topics
 from application.pipeline import STAGES
+from application.ports.journal import Journal
+from application.ports.meter import Meter
 from application.ports.tracer import Tracer, Untraced
 from application.stages.aggregate import Patience
 from domain.batch import Batch
@@ -34,12 +36,12 @@ def service_version() -> str:
         return "0.1.0"
 
 
-def tracer(settings: Settings, service: str) -> Tracer:
+def tracer(settings: Settings, service: str, meter: Meter, journal: Journal) -> Tracer:
     if not settings.trace_enabled:
         return Untraced()
     from adapters.telemetry.tracer import OpenTelemetryTracer
 
-    return OpenTelemetryTracer.to(f"254carbon-{service}", service_version(), settings.trace_endpoint)
+    return OpenTelemetryTracer.to(f"254carbon-{service}", service_version(), settings.trace_endpoint, meter, journal)
 
 
 def through_wire(codec: EventCodec) -> Any:

@@ -237,6 +237,7 @@ OURS = """
 enrichment_reenriched_total enrichment_unanswered_total ledger_total ledger_imbalance_total bar_sealed_until_seconds
 feed_watermark_seconds feed_allowed_lateness_seconds feed_live quarantined_records_total
 projection_drift_found_total projection_drift_mended_total projection_drift_minutes_total event_loop_late_seconds
+trace_spans_dropped_total
 """
 
 
