@@ -25,8 +25,9 @@ from application.queries.readiness import CheckReadiness
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
 from entrypoints.admin.app import build_app
+from entrypoints.admin.drain import Drain
 from entrypoints.admin.quiet import feed_routes, quiet_routes
-from entrypoints.admin.serving import Stopping, address_of, listen, serve
+from entrypoints.admin.serving import Stopping, address_of, attend, listen, serve
 from entrypoints.container import Container, Profile, say, service_version
 from entrypoints.environment import settings_or_exit
 from entrypoints.exporting import Tally, count, export
@@ -185,14 +186,13 @@ class AllInOne:
         source = self.container.raw_lines(paths, stopping=self._stopping.asked.is_set)
         if self.export:
             self.container.refuse_to_replace()(self.export)
-        if self.once:
-            self._stopping.on_signals()
-            try:
-                return self._loaded(source, paths)
-            except Stopped as error:
-                print(f"stopped while a store was away ({error})", file=sys.stderr)
-                return self._interrupted(0, paths)
-        return self._serve(lambda: self._loaded(source, paths))
+        if not self.once:
+            return self._serve(lambda: self._loaded(source, paths))
+        try:
+            return attend(lambda: self._loaded(source, paths), self._stopping, self._drain(INTERRUPTED))
+        except Stopped as error:
+            print(f"stopped while a store was away ({error})", file=sys.stderr)
+            return self._interrupted(0, paths)
 
     def demo(self) -> int:
         """Run on the sample feed until stopped."""
@@ -275,9 +275,12 @@ class AllInOne:
         settings = self.container.settings()
         listening = listen(settings.host, settings.port)
         _welcome(address_of(listening))
-        watchdog = self.container.watchdog()
-        serve(self._app(), listening, lambda: self._pump(work), self._stopping, watchdog, seconds=self.seconds)
+        watchdog, drain = self.container.watchdog(), self._drain(DONE)
+        serve(self._app(), listening, lambda: self._pump(work), self._stopping, watchdog, drain, seconds=self.seconds)
         return DONE
+
+    def _drain(self, status: int) -> Drain:
+        return self.container.drain(trouble=lambda: self._refinery.trouble, status=status)
 
     def _app(self) -> Any:
         ready = CheckReadiness({"stages": lambda: not self._refinery.trouble})

@@ -14,7 +14,7 @@ from application.ports.errors import Fatal, Insecure
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_app, build_service_app
 from entrypoints.admin.quiet import feed_routes, quiet_routes
-from entrypoints.admin.serving import Drain, Stopping, address_of, listen, serve
+from entrypoints.admin.serving import Stopping, address_of, listen, serve
 from entrypoints.container import Container, Profile, say, service_version
 from entrypoints.environment import settings_or_exit
 from entrypoints.exits import DONE, status_of
@@ -76,9 +76,9 @@ def _serve(name: str, settings: Settings, container: Container) -> None:
     )
     listening = listen(settings.host, settings.port)
     say(f"{name} answers on {address_of(listening)}")
-    drain = Drain(settings.drain_s, lambda: _gave_up(container, loop))
+    drain = container.drain(trouble=lambda: loop.trouble)
     work, http = lambda: _work(loop, stopping), _app(name, container, loop)
-    serve(http, listening, work, stopping, container.watchdog(), drain=drain)
+    serve(http, listening, work, stopping, container.watchdog(), drain)
 
 
 def _duties(name: str, container: Container) -> list[Callable[[], None]]:
@@ -105,13 +105,6 @@ def _work(loop: Consume, stopping: Stopping) -> None:
         return
     finally:
         loop.close()
-
-
-def _gave_up(container: Container, loop: Consume) -> None:
-    container.journal().warning(
-        "stopping took too long and the process ends now; nothing is lost, what was not committed comes again",
-        trouble=loop.trouble,
-    )
 
 
 def _readiness(name: str, container: Container, loop: Consume) -> CheckReadiness:

@@ -1,24 +1,25 @@
-"""Answering over HTTP while a thread does the work, until somebody stops either."""
+"""Work done by a thread while the main one hears signals and may answer over HTTP, until somebody stops either."""
 
 import asyncio
-import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import uvicorn
 
+from entrypoints.admin.drain import Drain
 from entrypoints.admin.watchdog import Watchdog
 from entrypoints.settings import BadSettings
 
 ANSWERED_WITHIN_S = 3
 """Requests that are being answered when the server stops may take so long."""
-STOPPED = 0
+
+T = TypeVar("T")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -64,15 +65,6 @@ class Stopping:
         signal.signal(number, signal.SIG_DFL)
 
 
-@attrs.frozen
-class Drain:
-    """How long a process that was asked to stop may take to end, and what is said where it does not."""
-
-    within_s: float
-    give_up: Callable[[], None]
-    """Called right before the process ends all the same."""
-
-
 class Server(uvicorn.Server):
     """A server that leaves signals to whoever runs it: a request that hangs must not keep them from the work."""
 
@@ -96,12 +88,12 @@ class Server(uvicorn.Server):
 def serve(
     http: Any,
     listening: socket.socket,
-    work: Callable[[], None],
+    work: Callable[[], object],
     stopping: Stopping,
     watchdog: Watchdog,
+    drain: Drain,
     *,
     seconds: float | None = None,
-    drain: Drain | None = None,
 ) -> None:
     """
     Serve until the work ends, somebody asks to stop, or the seconds are over; then let the work end.
@@ -112,8 +104,8 @@ def serve(
         work: Done by a thread of its own; returns soon after `stopping` was asked.
         stopping: Asked from outside, and by this when the server or the work ends.
         watchdog: Watches over the event loop.
+        drain: Ends the process where it takes longer to stop.
         seconds: How long at most.
-        drain: Ends the process, as a kill would, where it takes longer to stop; without it, it takes what it takes.
 
     Raises:
         Whatever the work raised.
@@ -133,22 +125,61 @@ def serve(
         watchdog,
     )
 
+    def close() -> None:
+        server.should_exit = True
+
+    with _apart(work, stopping, drain, close, seconds) as done:
+        server.run(sockets=[listening])
+    done.result()
+
+
+def attend(work: Callable[[], T], stopping: Stopping, drain: Drain) -> T:
+    """
+    Do work that can be asked to stop, and wait for its end.
+
+    Args:
+        work: Done by a thread of its own, since one that hangs in native code hears no signal; returns soon after
+            `stopping` was asked.
+        stopping: Asked from outside, and by this when the work ends.
+        drain: Ends the process where it takes longer to stop.
+
+    Returns:
+        What the work returned.
+
+    Raises:
+        Whatever the work raised.
+    """
+    with _apart(work, stopping, drain) as done:
+        wait([done])
+    return done.result()
+
+
+@contextmanager
+def _apart(
+    work: Callable[[], T],
+    stopping: Stopping,
+    drain: Drain,
+    asked: Callable[[], None] = lambda: None,
+    seconds: float | None = None,
+) -> Iterator[Future[T]]:
+    """Work done by a thread of its own: `asked` is called once it is to stop, and its end is waited for."""
+    ended = threading.Event()
+
     def watch() -> None:
         stopping.asked.wait(seconds)
-        server.should_exit = True
-        if drain and not ended.wait(drain.within_s):
+        asked()
+        if not ended.wait(drain.within_s):
             drain.give_up()
-            os._exit(STOPPED)
 
-    ended = threading.Event()
     stopping.on_signals()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stages") as threads:
-        done = threads.submit(work)
-        done.add_done_callback(lambda _: stopping.asked.set())
-        threading.Thread(target=watch, daemon=True).start()
-        try:
-            server.run(sockets=[listening])
-        finally:
-            stopping.asked.set()
-    ended.set()
-    done.result()
+    try:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stages") as threads:
+            done = threads.submit(work)
+            done.add_done_callback(lambda _: stopping.asked.set())
+            threading.Thread(target=watch, daemon=True).start()
+            try:
+                yield done
+            finally:
+                stopping.asked.set()
+    finally:
+        ended.set()

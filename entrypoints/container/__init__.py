@@ -45,6 +45,7 @@ from application.stages.project import CACHE, ProjectLatest
 from application.stages.project import TABLE as SERVED_LATEST
 from application.troubles import Vigilance
 from domain.gold.interval import BarIntervals
+from entrypoints.admin.drain import Drain
 from entrypoints.admin.watchdog import Watchdog
 from entrypoints.container import choices, servers
 from entrypoints.container.choices import service_version as service_version
@@ -92,6 +93,7 @@ class Container(containers.DeclarativeContainer):
     meter = providers.Singleton(PrometheusMeter)
     journal = providers.Singleton(logger, "dataproc")
     watchdog = providers.Factory(Watchdog, clock=clock, meter=meter, journal=journal)
+    drain = providers.Factory(Drain, within_s=settings.provided.drain_s, journal=journal)
     intervals = providers.Singleton(BarIntervals.parse, settings.provided.bar_intervals)
     clickhouse = providers.Selector(
         profile,

@@ -355,6 +355,25 @@ def served_for_a_second(path: str, standard_error: Any) -> int:
     return subprocess.run(command, cwd=ROOT, stderr=standard_error, timeout=60, check=False).returncode
 
 
+@pytest.mark.parametrize(("once", "in_time"), [(["--once"], 130), ([], 0)])
+@pytest.mark.parametrize(("times", "drain_s"), [("1", "0.2"), ("2", "600")])
+def test_asked_to_stop_while_a_stage_hangs_it_ends_in_time_and_asked_twice_at_once(
+    write: Callable[..., str], once: list[str], in_time: int, times: str, drain_s: str
+) -> None:
+    hanging = [sys.executable, "-m", "tests.support.hanging", times, "--input", write(*LINES), *once]
+    ended = subprocess.run(
+        hanging,
+        cwd=ROOT,
+        env=os.environ | {"DATA_PROC_DRAIN_S": drain_s},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    told = "stopping took too long" in ended.stderr
+    assert (ended.returncode, told) == ((in_time, True) if times == "1" else (-signal.SIGTERM, False))
+
+
 def test_standard_input_is_read_and_an_interrupted_load_says_how_to_go_on(tmp_path: Path) -> None:
     with Program(
         "--input", "-", "--once", "--export", str(tmp_path / "out"), standard_input=subprocess.PIPE

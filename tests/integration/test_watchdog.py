@@ -12,6 +12,7 @@ from adapters.memory.clock import SystemClock
 from adapters.telemetry.meter import PrometheusMeter
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_service_app
+from entrypoints.admin.drain import Drain
 from entrypoints.admin.serving import Stopping, address_of, listen, serve
 from entrypoints.admin.watchdog import LATE, Watchdog
 from tests.aggregating import Lines
@@ -55,7 +56,7 @@ def test_a_handler_that_blocks_the_loop_is_seen_and_told_of(signals: None) -> No
             with urllib.request.urlopen(address + path, timeout=30):  # noqa: S310 - its own
                 pass
 
-    serve(app, listening, ask, stopping, watchdog)
+    serve(app, listening, ask, stopping, watchdog, Drain(20, journal, lambda: ""))
 
     timely, looks = within_a_second(meter)
     assert timely < looks
