@@ -80,7 +80,12 @@ METRICS = (
         SECONDS_BUCKETS,
     ),
     Metric("aggregation_bars_generated_total", Kind.COUNTER, "Bars stored.", ("interval",)),
-    Metric("bar_sealed_until_seconds", Kind.GAUGE, "The latest of the seals that rose last, seconds since 1970."),
+    Metric(
+        "bar_sealed_until_seconds",
+        Kind.GAUGE,
+        "Up to where a market's windows are closed, in the least advanced partition here, seconds since 1970.",
+        ("market",),
+    ),
     Metric("feed_watermark_seconds", Kind.GAUGE, "A feed's watermark, seconds since 1970.", FEED),
     Metric("feed_allowed_lateness_seconds", Kind.GAUGE, "How far a feed's watermark stays behind.", FEED),
     Metric("feed_live", Kind.GAUGE, "1 while a feed speaks, 0 once it is silent for its idle limit.", FEED),

@@ -11,7 +11,6 @@ Memory is a value: a run computes the next one, and the loop lets it count once 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import cast
 
 import attrs
 import polars as pl
@@ -25,6 +24,7 @@ from application.ports.meter import Meter
 from application.ports.policies import Policies
 from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
+from application.sealed_until import SealedUntil
 from application.stage import Share
 from domain.batch import INSTANT, micros
 from domain.gold.bar import Cause, fold, gathered, parts_of_bars
@@ -108,6 +108,7 @@ class AggregateBars:
     _windows: Windows = attrs.field(init=False)
     _waiting: Waiting = attrs.field(init=False, factory=Waiting)
     _known: Recognition = attrs.field(init=False)
+    _sealed: SealedUntil = attrs.field(init=False)
     _announced: Winners = attrs.field(init=False)
     _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
     _periods: Periods = attrs.field(init=False, factory=Periods)
@@ -117,6 +118,7 @@ class AggregateBars:
     def __attrs_post_init__(self) -> None:
         self._windows = Windows(self.intervals.base, Waits(FeedPolicies.of([])), self.patience.limits)
         self._known = Recognition(self.intervals.base, self.patience.remembered)
+        self._sealed = SealedUntil(self.meter)
         self._forget()
 
     @property
@@ -139,10 +141,12 @@ class AggregateBars:
         sealed = self.seals.of_partitions(_tick_partitions(shares)).frame
         book = self._windows.seals.raised(sealed["series"], micros(sealed["sealed_until"]))
         self._windows = attrs.evolve(self._windows.without(_tick_partitions(shares)), seals=book, waits=waits)
+        self._sealed.gone(_tick_partitions(shares))
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Let partitions go with their open windows; their next owner reads them again from the floor."""
         self._windows = self._windows.without(_tick_partitions(partitions))
+        self._sealed.gone(_tick_partitions(partitions))
         self._waiting = self._waiting.without(
             [where.partition for where in partitions if where.topic == topics.RECOMPUTE]
         )
@@ -371,9 +375,11 @@ class AggregateBars:
         """Let the next memory count, now that everything is stored."""
         self._windows, self._waiting = turn.windows, turn.served.rest
         self._positions, self._told_at_s = turn.positions, turn.told_at_s
-        if len(turn.taken.sealed):
-            highest_us = micros(turn.taken.sealed.frame["sealed_until"]).max()
-            self.meter.gauge("bar_sealed_until_seconds", cast("int", highest_us) / SECOND_US)
+        closed = turn.taken.closed
+        if closed.height:
+            self._sealed.closed(
+                closed["market"], closed["partition"], window_ends_us(closed["window"], self.intervals.base)
+            )
         self._known.learn(turn.taken.closed, turn.base.read, turn.late.repeats, turn.late.asking)
         self._known.doubt(self._early(turn))
 

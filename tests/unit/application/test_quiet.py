@@ -126,4 +126,3 @@ def test_a_seal_is_found(aggregation: Aggregation) -> None:
     assert found is not None
     assert found.sealed_until == at("10:20")
     assert find(InstrumentKey("acme", "NG_HH")) is None
-    assert aggregation.meter.figures["bar_sealed_until_seconds"] == at("10:20").timestamp()

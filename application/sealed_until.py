@@ -1,0 +1,48 @@
+"""Up to where the windows of each market are closed, for whoever watches a process."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from math import nan
+
+import attrs
+import polars as pl
+
+from application.ports.meter import Meter
+from domain.time import SECOND_US
+
+METRIC = "bar_sealed_until_seconds"
+
+
+@attrs.define
+class SealedUntil:
+    """
+    Tells of each market the least of its partitions here, each of which is closed as far as its furthest instrument.
+
+    A partition counts from the first window that closes here until it goes. A market that has none left is told as
+    NaN, which is neither old nor new.
+    """
+
+    meter: Meter
+    _held_us: dict[str, dict[int, int]] = attrs.field(init=False, factory=lambda: defaultdict(dict))
+    """By market and partition."""
+
+    def closed(self, market: pl.Series, partition: pl.Series, end_us: pl.Series) -> None:
+        """Windows closed: the market of each, the partition it came from, and its end in µs."""
+        furthest = pl.DataFrame({"market": market, "partition": partition, "end": end_us})
+        for name, number, end in furthest.group_by("market", "partition").max().iter_rows():
+            held = self._held_us[name]
+            held[number] = max(end, held.get(number, end))
+        self._tell(market.unique())
+
+    def gone(self, partitions: Collection[int]) -> None:
+        """These partitions are another's now, or begin anew."""
+        touched = [name for name, held in self._held_us.items() if held.keys() & set(partitions)]
+        for name in touched:
+            self._held_us[name] = {
+                number: end for number, end in self._held_us[name].items() if number not in partitions
+            }
+        self._tell(touched)
+
+    def _tell(self, markets: Collection[str]) -> None:
+        for name in markets:
+            self.meter.gauge(METRIC, min(self._held_us[name].values(), default=nan) / SECOND_US, market=name)
