@@ -253,6 +253,29 @@ def test_a_value_that_can_not_be_read_is_refused_by_its_field(topic: str, path: 
     assert [field.startswith(f"payload.{path}") for field in read.refusals.frame["field"]] == [True]
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_field_that_is_new_changes_nothing(topic: str) -> None:
+    codec, batch = EventCodec(TOPICS), TOPICS[topic].of(FACTS[topic][:1])
+    (value,) = codec.encode(topic, batch).values
+    newer = value.replace(b"{", b'{"further":{"of":["a later release"]},', 1)
+    newer = newer.replace(b'"payload":{', b'"payload":{"further":[1],')
+
+    assert b'[1],"' in newer
+    assert codec.decode(topic, [newer]).facts == batch
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_record_without_a_required_field_is_refused_by_its_name(topic: str) -> None:
+    codec, batch = EventCodec(TOPICS), TOPICS[topic].of(FACTS[topic][:1])
+    (value,) = codec.encode(topic, batch).values
+    gone = b"error_code" if b'"error_code":' in value else b"instrument_id"
+
+    read = codec.decode(topic, [value.replace(gone, b"renamed")])
+
+    assert len(read.facts) == 0
+    assert [gone.decode() in message for message in read.refusals.frame["message"]] == [True]
+
+
 @settings(max_examples=150, deadline=None)
 @given(place=st.integers(0, 3000), byte=st.integers(0, 255), cut=st.none() | st.integers(0, 3000), avro=st.booleans())
 def test_no_damage_makes_reading_raise(place: int, byte: int, cut: int | None, avro: bool) -> None:
