@@ -12,17 +12,28 @@ import os
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
 import clickhouse_connect
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from redis import Redis
 
-from tests.oracle.comparison import dead_letter_differences, latest_rows, masked, read_table, table_differences
+from tests.oracle.comparison import (
+    BAR,
+    compared,
+    dead_letter_differences,
+    latest_rows,
+    masked,
+    plain,
+    read_table,
+    table_differences,
+)
 from tests.oracle.raw import RawMessage
 from tests.oracle.results import Results, micros, results
 
@@ -33,12 +44,50 @@ RAW_TOPICS = tuple(
     f"ingestion.{source}.raw.v1"
     for source in ("miso", "caiso", "ercot", "pjm", "nyiso", "isone", "aeso", "market.ticks")
 )
-TABLES = ("silver_ticks", "enriched_ticks", "served_latest", "bars_5m", "bars_1h", "bars_1d", "dead_letters", "ledger")
+INTERVALS = ("5m", "1h", "1d")
+BARS = tuple(f"bars_{interval}" for interval in INTERVALS)
+TABLES = ("silver_ticks", "enriched_ticks", "served_latest", *BARS, "bar_seals", "dead_letters", "ledger")
 COLUMNS = {
     "served_latest": "* REPLACE (leftPad(lower(hex(rank)), 64, '0') AS rank)",
     "dead_letters": "topic, partition, offset, reason",
+    **dict.fromkeys(BARS, "* REPLACE (toString(revision) AS revision)"),
 }
 """What is read of a table, where that is not every column as it stands."""
+SERIES = ("tenant_id", "instrument_id")
+TICK = (*SERIES, "ts", "source_id", "source_seq")
+DEAD_LETTER_TOPICS = tuple(
+    f"processing.deadletter.{stage}.v1" for stage in ("normalization", "enrichment", "aggregation", "projection")
+)
+SETTLED = {"final", "revised"}
+
+
+@attrs.frozen
+class Told:
+    """What a topic tells of the rows of a table: the last of the events with the highest `order` counts."""
+
+    topic: str
+    table: str
+    key: tuple[str, ...]
+    order: str
+    content: tuple[str, ...]
+    """What must be as it is stored. A repeat raises the order of what is stored and may be told of or not."""
+
+
+ANNOUNCED = (
+    Told("normalized.market.ticks.v1", "silver_ticks", TICK, "version", ("version", "price", "volume")),
+    Told("enriched.market.ticks.v1", "enriched_ticks", TICK, "version", ("version", "price", "volume")),
+    Told("served.market.latest_prices.v1", "served_latest", SERIES, "rank", ("ts", "source_seq", "price", "volume")),
+    *(
+        Told(
+            f"aggregated.market.bars.{interval}.v1",
+            f"bars_{interval}",
+            (*SERIES, "interval_start"),
+            "revision",
+            ("state", *BAR),
+        )
+        for interval in INTERVALS
+    ),
+)
 
 
 def main() -> int:
@@ -52,6 +101,9 @@ def main() -> int:
             *dead_letter_differences(export, expected),
             *ledger_differences(export, expected),
             *cache_differences(expected, export),
+            *state_differences(export),
+            *announcement_differences(export),
+            *dead_letter_announcement_differences(export),
         ]
     ticks = sum(counted["ticks"] for counted in expected.counts.values())
     print(f"{len(raw)} raw messages, {ticks} ticks, {len(expected.silver)} distinct: {len(found)} differences")  # noqa: T201 - a program
@@ -62,6 +114,21 @@ def main() -> int:
 
 def raw_messages() -> Iterator[RawMessage]:
     """Every raw message in the log, in order of time."""
+    found = [
+        RawMessage(
+            topic=str(taken.topic()),
+            partition=int(taken.partition() or 0),
+            offset=int(taken.offset() or 0),
+            timestamp_ms=taken.timestamp()[1],
+            value=taken.value(),
+        )
+        for taken in log(RAW_TOPICS)
+    ]
+    yield from sorted(found, key=lambda message: (message.timestamp_ms, *message.coordinates))
+
+
+def log(topics: Iterable[str]) -> Iterator[Message]:
+    """Every record of these topics, each partition in its order."""
     reader = Consumer(
         {
             "bootstrap.servers": os.environ["DATA_PROC_KAFKA_BOOTSTRAP"],
@@ -72,26 +139,18 @@ def raw_messages() -> Iterator[RawMessage]:
     )
     try:
         known = reader.list_topics(timeout=30).topics
-        places = [TopicPartition(name, number, 0) for name in RAW_TOPICS for number in known[name].partitions]
+        places = [TopicPartition(name, number, 0) for name in topics for number in known[name].partitions]
         ends = {(place.topic, place.partition): reader.get_watermark_offsets(place, 30)[1] for place in places}
         reader.assign([place for place in places if ends[place.topic, place.partition]])
-        found: list[RawMessage] = []
-        while len(found) < sum(ends.values()):
-            for taken in reader.consume(10_000, 10):
+        left = sum(ends.values())
+        while left:
+            for taken in reader.consume(min(left, 10_000), 10):
                 if taken.error():
                     raise RuntimeError(str(taken.error()))
-                found.append(
-                    RawMessage(
-                        topic=str(taken.topic()),
-                        partition=int(taken.partition() or 0),
-                        offset=int(taken.offset() or 0),
-                        timestamp_ms=taken.timestamp()[1],
-                        value=taken.value(),
-                    )
-                )
+                left -= 1
+                yield taken
     finally:
         reader.close()
-    yield from sorted(found, key=lambda message: (message.timestamp_ms, *message.coordinates))
 
 
 def exported(folder: Path) -> Path:
@@ -147,6 +206,60 @@ def cache_differences(expected: Results, export: Path) -> Iterator[str]:
             yield f"cache: {key} costs {record['price']} instead of {wanted[key]['price']}"
         if held[key][b"version"].decode() != ranks.get(key):
             yield f"cache: {key} has rank {held[key][b'version']!r} and the table {ranks.get(key)}"
+
+
+def state_differences(export: Path) -> Iterator[str]:
+    """A bar is settled, which its revision says as well, where its instrument is sealed up to its end; else provisional."""
+    seals = {tuple(row[name] for name in SERIES): row["sealed_until"] for row in read_table(export, "bar_seals")}
+    for table in BARS:
+        for row in read_table(export, table):
+            seal = seals.get(tuple(row[name] for name in SERIES))
+            sealed = seal is not None and row["interval_end"] <= seal
+            if (row["state"] in SETTLED, int(row["revision"]) % 256) != (sealed, int(sealed)):
+                where = [row[name] for name in (*SERIES, "interval_start")]
+                yield f"{table}: {where} is {row['state']} at revision {row['revision']} and sealed up to {seal}"
+
+
+def announcement_differences(export: Path) -> Iterator[str]:
+    """What was told last of every row is what is stored of it."""
+    for told in ANNOUNCED:
+        stored = {
+            tuple(plain(row[name]) for name in told.key): {name: plain(row[name]) for name in told.content}
+            for row in read_table(export, told.table)
+        }
+        yield from compared(told.topic, list(last_told(told).items()), stored)
+
+
+def last_told(told: Told) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What a topic tells of each key in the end."""
+    last: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for taken in log([told.topic]):
+        event = fields(taken)
+        key = tuple(event[name] for name in told.key)
+        if key not in last or event[told.order] >= last[key][told.order]:
+            last[key] = event
+    return last
+
+
+def fields(taken: Message) -> dict[str, Any]:
+    """The fields of an event, by the names of the table's columns."""
+    event = json.loads(taken.value() or b"", parse_float=Decimal)
+    payload = event["payload"]
+    data = payload.pop("data", None)
+    if data:
+        data["ts"] = micros(datetime.fromisoformat(data.pop("timestamp")))
+        payload |= data
+    payload["quality_flags"] = frozenset(payload.get("quality_flags", ()))
+    return {"tenant_id": event["tenant_id"], **payload}
+
+
+def dead_letter_announcement_differences(export: Path) -> Iterator[str]:
+    """Every dead letter was told, and every one that was told is stored."""
+    stored = {tuple(row.values()) for row in read_table(export, "dead_letters")}
+    names = ("failed_topic", "failed_partition", "failed_offset", "error_code")
+    told = {tuple(fields(taken)[name] for name in names) for taken in log(DEAD_LETTER_TOPICS)}
+    yield from (f"dead letters: {letter} was never told" for letter in stored - told)
+    yield from (f"dead letters: {letter} was told and is not stored" for letter in told - stored)
 
 
 if __name__ == "__main__":
