@@ -36,12 +36,11 @@ class SealedUntil:
 
     def gone(self, partitions: Collection[int]) -> None:
         """These partitions are another's now, or begin anew."""
-        touched = [name for name, held in self._held_us.items() if held.keys() & set(partitions)]
-        for name in touched:
-            self._held_us[name] = {
-                number: end for number, end in self._held_us[name].items() if number not in partitions
-            }
-        self._tell(touched)
+        for name, held in self._held_us.items():
+            if going := held.keys() & set(partitions):
+                for number in going:
+                    del held[number]
+                self._tell([name])
 
     def _tell(self, markets: Collection[str]) -> None:
         for name in markets:

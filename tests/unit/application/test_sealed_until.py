@@ -46,13 +46,13 @@ def test_a_market_is_sealed_as_far_as_its_least_advanced_partition() -> None:
 def test_a_partition_that_went_away_holds_back_no_market() -> None:
     meter = ByMarket()
     sealed = SealedUntil(meter)
-    closed(sealed, ("MISO", 0, 300), ("MISO", 1, 900), ("CAISO", 0, 100))
+    closed(sealed, ("MISO", 0, 300), ("MISO", 1, 900), ("CAISO", 0, 100), ("ERCOT", 1, 200))
 
     sealed.gone([0, 5])
     assert meter.told["MISO"] == 900
     assert isnan(meter.told["CAISO"])
     closed(sealed, ("MISO", 0, 1200), ("CAISO", 0, 1200))
-    assert meter.told == {"MISO": 900, "CAISO": 1200}
+    assert meter.told == {"MISO": 900, "CAISO": 1200, "ERCOT": 200}
 
 
 def test_aggregation_tells_how_far_it_has_sealed_and_forgets_it_with_its_partitions() -> None:
