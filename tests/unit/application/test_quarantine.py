@@ -39,7 +39,7 @@ class ProcessDied(BaseException):
 
 @attrs.define
 class Fragile:
-    """A stage that some records kill, and whose floor may stay so far behind."""
+    """A stage that some records kill, and whose floor may stay so far behind, but never goes back."""
 
     deadly: frozenset[Place]
     performed: Counter[Place]
@@ -47,10 +47,10 @@ class Fragile:
     behind: int = 0
     name: str = "fragile"
     consumes: Sequence[str] = (RAW, TYPED)
-    _positions: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
+    _floors: dict[TopicPartition, int] = attrs.field(init=False, factory=dict)
 
     def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
-        self._positions = {where: share.floor or 0 for where, share in shares.items()}
+        self._floors = {where: share.floor or 0 for where, share in shares.items()}
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         pass
@@ -60,8 +60,9 @@ class Fragile:
         self.runs.append(places)
         if self.deadly & set(places):
             raise ProcessDied
-        self._positions.update(polled.next_offsets)
-        floors = {where: max(0, offset - self.behind) for where, offset in self._positions.items()}
+        for where, offset in polled.next_offsets.items():
+            self._floors[where] = max(self._floors[where], offset - self.behind)
+        floors = dict(self._floors)
         return Outcome(store=(Store("seen", ticks()),), commit=floors, kept=lambda: self.performed.update(places))
 
     def finish(self) -> Outcome:
