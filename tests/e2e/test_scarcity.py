@@ -58,7 +58,7 @@ def test_a_service_short_of_memory_ends_saying_so_and_loses_nothing(refinery: Wo
     refinery.drain()
     service = refinery.of("normalization")
     with limited(service.process.pid, resource.RLIMIT_AS, address_space(service.process.pid) + LITTLE_BYTES):
-        refinery.sender.send(large(number) for number in range(4))
+        refinery.sender.send(large(number) for number in range(2))
         code = service.ended()
     said = service.said().lower()
     service.start()
