@@ -41,7 +41,7 @@ run: install  ## Run one service: make run SERVICE=all_in_one ARGS="--input FILE
 
 test: install  ## Run the suite, or one service's part of it: make test SERVICE=aggregation
 	@test -z "$(SERVICE)" || test -n "$(TESTS_$(SERVICE))" || { echo "SERVICE must be normalization, enrichment, aggregation or projection, not '$(SERVICE)'." >&2; exit 2; }
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(SERVICE),-k "$(TESTS_$(SERVICE))") $(PYTEST_ARGS)
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(SERVICE),-k "$(TESTS_$(SERVICE))") $(PYTEST_ARGS)
 
 coverage: install  ## Run the suite and hold its branch coverage to 100 % of the core and 90 % of all
 	$(BIN)/coverage erase

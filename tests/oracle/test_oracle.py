@@ -87,11 +87,6 @@ def test_the_main_set(shared_data: Path) -> None:
     agree(results(read(*sorted((shared_data / "raw/main").glob("*.jsonl.gz")))), shared_data / "expected/main")
 
 
-@pytest.mark.slow
-def test_the_burst_set(shared_data: Path) -> None:
-    agree(results(read(shared_data / "raw/burst.jsonl.gz")), shared_data / "expected/burst")
-
-
 def test_the_hostile_set(shared_data: Path) -> None:
     with gzip.open(shared_data / "hostile/hostile.jsonl.gz", "rt") as file:
         cases = [json.loads(line) for line in file]

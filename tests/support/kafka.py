@@ -51,11 +51,12 @@ class Cluster:
         self.access = KafkaAccess(bootstrap=self.bootstrap, env="test")
 
     def topic(self, name: str = "ticks", partitions: int = PARTITIONS, **config: Any) -> str:
-        """A new topic."""
+        """A new topic. A broker that has just started may take long to know its controller."""
+        patient = attrs.evolve(self.access, answer_within_s=WITHIN_S)
         plan = TopicPlan(
             name=unused(name), partitions=partitions, kept_s=None, stamped_by_broker=False, largest_bytes=8 << 20
         )
-        assert KafkaTopics(self.access).create([attrs.evolve(plan, **config)]) == [plan.name]
+        assert KafkaTopics(patient).create([attrs.evolve(plan, **config)]) == [plan.name]
         return plan.name
 
     def log(self, *typed: str, membership: Membership | None = None, partitions: int = PARTITIONS) -> KafkaEventLog:
