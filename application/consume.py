@@ -232,6 +232,8 @@ class Consume:
                 tell = partial(self.log.publish, announcement.topic, announcement.facts)
                 self._trying(f"announcing on {announcement.topic}", tell)
                 self.passed(f"announced {announcement.topic}")
+        for store in (store for part in parts for store in part.conclude):
+            self._upsert(store)
         for part in parts:
             part.kept()
         self.passed("kept")
@@ -251,13 +253,16 @@ class Consume:
     def _store(self, store: Store) -> DeadLetters | None:
         """Store rows; returns dead letters of those the table can never hold."""
         try:
-            self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
-            self.passed(f"stored {store.table}")
+            self._upsert(store)
         except RowsRefused as error:
             self.journal.error("rows that can't be stored became dead letters", table=store.table, error=str(error))
             events, refusals = of_refused_rows(store.table, error.rows, error.reasons)
             return dead_letters(events, refusals, self.stage.name, self.clock.now(), self.service_version)
         return None
+
+    def _upsert(self, store: Store) -> None:
+        self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
+        self.passed(f"stored {store.table}")
 
     def _announcements(self, part: Outcome) -> tuple[Announce, ...]:
         refused = (Announce(topics.dead_letters(self.stage.name), part.refused),) if part.refused else ()

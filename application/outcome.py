@@ -40,12 +40,15 @@ class Outcome:
     One decision of a stage.
 
     The loop stores `store` in order, then asks `then` (if any) for the part that must be read back after the store,
-    performs that too, and so on; then stores the dead letters, announces everything in order, calls `kept` of each
-    part, so that the stage's memory takes what is now durable, and commits `commit` of the last part.
+    performs that too, and so on; then stores the dead letters, announces everything in order, stores what concludes
+    it, calls `kept` of each part, so that the stage's memory takes what is now durable, and commits `commit` of the
+    last part.
     """
 
     store: tuple[Store, ...] = ()
     announce: tuple[Announce, ...] = ()
+    conclude: tuple[Store, ...] = ()
+    """Rows by which whoever comes next takes all of this for done, announcements included."""
     refused: DeadLetters | None = None
     commit: Mapping[TopicPartition, int] = attrs.field(factory=dict)
     owed: int = 0

@@ -1,13 +1,13 @@
 """Performing what a stage decided, on tables in memory, as the consume loop does: store, announce, keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
 import polars as pl
 
-from application.outcome import Outcome
+from application.outcome import Outcome, Store
 from application.ports.event_log import Polled, Records, TopicPartition
 from domain.batch import Batch
 from tests.builders import TEN
@@ -27,11 +27,15 @@ class Performed:
     heard: list[tuple[str, Batch[Any]]] = attrs.field(factory=list)
 
     def perform(self, outcome: Outcome) -> None:
-        """Store, announce, keep."""
-        for store in outcome.store:
-            self.tables[store.table].upsert(store.rows)
+        """Store, announce, conclude, keep."""
+        self._store(outcome.store)
         self.heard.extend((announce.topic, announce.facts) for announce in outcome.announce)
+        self._store(outcome.conclude)
         outcome.kept()
+
+    def _store(self, stores: Iterable[Store]) -> None:
+        for store in stores:
+            self.tables[store.table].upsert(store.rows)
 
     def facts(self) -> list[Any]:
         """Everything announced, fact by fact."""

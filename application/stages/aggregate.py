@@ -305,7 +305,7 @@ class AggregateBars:
         touched: Mapping[str, pl.DataFrame],
         levels: Sequence[tuple[Interval, Interval]],
     ) -> Outcome:
-        """Fold the coarser bars above what was just stored, level by level, then raise seals, announce and commit."""
+        """Fold the coarser bars above what was just stored, level by level; then announce, raise seals and commit."""
         if not levels or not len(turn.base.bars.rows):
             return self._last(turn)
         (interval, finer), *rest = levels
@@ -350,8 +350,8 @@ class AggregateBars:
     def _last(self, turn: "_Turn") -> Outcome:
         requests, seals = turn.late.requests, turn.taken.sealed
         return Outcome(
-            store=(Store(SEALS, seals),) if len(seals) else (),
             announce=(Announce(topics.RECOMPUTE, requests),) if len(requests) else (),
+            conclude=(Store(SEALS, seals),) if len(seals) else (),
             commit=self._floors(turn),
             owed=int(turn.windows.ticks["fresh"].sum()) + turn.served.due,
             kept=lambda: self._take_over(turn),

@@ -200,7 +200,7 @@ def performed(stage: Stage, tables: Any, given: Polled) -> float:
     part, spent = timed(lambda: stage.run(given))
     parts = []
     while part:
-        for store in part.store:
+        for store in (*part.store, *part.conclude):
             tables[store.table].upsert(store.rows)
         parts.append(part)
         then = part.then

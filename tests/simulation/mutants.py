@@ -276,6 +276,14 @@ class TellsDifferencesOnly(AggregateBars):
         return attrs.evolve(outcome, announce=announce)
 
 
+class SealsFirst(AggregateBars):
+    """Raises seals before it announces what they close."""
+
+    def _last(self, turn: Any) -> Outcome:
+        outcome = super()._last(turn)
+        return attrs.evolve(outcome, store=outcome.conclude, conclude=())
+
+
 class PricesDifferencesOnly(ProjectLatest):
     """Announces only prices that differ from the stored row."""
 
@@ -534,6 +542,12 @@ MUTANTS = (
         name="announces only what differs from the stored row",
         product=Product(aggregate=TellsDifferencesOnly),
         leaning=leaning(faults={"crash after": 0.1}, **BARS),
+    ),
+    Mutant(
+        name="raises seals before it announces what they close",
+        product=Product(aggregate=SealsFirst),
+        leaning=leaning(faults={"crash after": 0.1}, **BARS | {"minutes": 30.0, "series": 1, "lateness_s": (0.0,)}),
+        seeds=(5, 14, *FEW),
     ),
     Mutant(
         name="announces only prices that differ from the stored row",

@@ -1,5 +1,7 @@
 """Whatever fails or crashes at whichever effect: the tables end as if nothing had happened."""
 
+from collections.abc import Sequence
+
 import attrs
 import pytest
 
@@ -26,7 +28,7 @@ FACTS = [fact for batch in BATCHES for fact in batch]
 EXPECTED = {name: bars_of(FACTS, name) for name in ("5m", "1h", "1d")}
 
 
-def worked_off(script: Script) -> Aggregation:
+def worked_off(script: Script, batches: Sequence[Sequence[Tick]] = BATCHES) -> Aggregation:
     """All batches, by processes that are started anew after each crash."""
     aggregation = None
     while aggregation is None:
@@ -34,7 +36,7 @@ def worked_off(script: Script) -> Aggregation:
             aggregation = Aggregation(script=script)
         except Crash:
             continue
-    for batch in BATCHES:
+    for batch in batches:
         aggregation.arrive(*batch)
         surviving(aggregation, aggregation.drain)
     surviving(aggregation, aggregation.ended)
@@ -116,12 +118,42 @@ def test_the_last_announcement_of_each_bar_is_what_its_table_holds_whoever_crash
     aggregation = worked_off(Script(Now("any", Crash(), every, times=20)))
     assert ended(aggregation) == EXPECTED
     for name in EXPECTED:
-        last = {(bar.series, bar.interval_start): (bar.state, bar.close_price) for bar in aggregation.told(name)}
-        held = (
-            aggregation.final(name)
-            .select("tenant_id", "instrument_id", "interval_start", "state", "close_price")
-            .rows()
-        )
-        assert last == {
-            (f"{tenant}|{instrument}", start): (state, price) for tenant, instrument, start, state, price in held
-        }
+        assert last_told(aggregation, name) == held(aggregation, name)
+
+
+def last_told(aggregation: Aggregation, interval: str) -> dict[object, object]:
+    """State and close of each bar as it was announced last."""
+    return {(bar.series, bar.interval_start): (bar.state, bar.close_price) for bar in aggregation.told(interval)}
+
+
+def held(aggregation: Aggregation, interval: str) -> dict[object, object]:
+    """State and close of each bar as it is stored."""
+    columns = ("tenant_id", "instrument_id", "interval_start", "state", "close_price")
+    return {
+        (f"{tenant}|{instrument}", start): (state, price)
+        for tenant, instrument, start, state, price in aggregation.final(interval).select(columns).iter_rows()
+    }
+
+
+HOURLY = ([tick("10:01", "1")], [tick("11:01", "2")], [tick("12:01", "3")])
+"""The last batch closes the first hour, of whose ticks nothing is read again."""
+
+
+@attrs.define
+class Once:
+    """Kills the process at one effect."""
+
+    at: int
+
+    def __call__(self, number: int, _effect: str) -> Exception | None:
+        return Crash() if number == self.at else None
+
+
+def test_whatever_is_the_last_thing_a_process_does_nobody_is_left_with_an_hour_that_was_open() -> None:
+    effects = worked_off(Script(), HOURLY).script.effects
+    last_batch = range(2 * len(effects) // 3, len(effects))
+    for number in (number for number in last_batch if effects[number] in KINDS[2:]):
+        aggregation = worked_off(Script(Once(number)), HOURLY)
+
+        for name in ("5m", "1h"):
+            assert last_told(aggregation, name) == held(aggregation, name), (number, effects[number])
