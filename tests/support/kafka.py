@@ -148,7 +148,7 @@ def member(log: KafkaEventLog, group: str, *topics: str) -> Iterator[Member]:
         consumer.close()
 
 
-def until(done: Callable[[], object], *turns: Callable[[], object], within_s: float = 3 * WITHIN_S) -> None:
+def until(done: Callable[[], object], *turns: Callable[[], object], within_s: float = WITHIN_S) -> None:
     """Take these turns, over and over, until that holds."""
     end_s = time.monotonic() + within_s
     while not done():

@@ -175,7 +175,7 @@ def test_a_reader_of_a_quiet_topic_notices_that_its_broker_hangs(broker: Running
         noticed = raised_within(20, reader.poll)
         signalled(broker, signal.SIGCONT)
         cluster.put(topic, [b"2"])
-        until(lambda: len(reader.values()) == 2, patiently(reader.poll), within_s=120)
+        until(lambda: len(reader.values()) == 2, patiently(reader.poll), within_s=60)
 
     assert isinstance(noticed, LogUnavailable)
 
