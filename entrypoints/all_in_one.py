@@ -20,7 +20,7 @@ from rich.console import Console
 from application.commands.load import LoadRaw
 from application.consume import Stopped
 from application.pipeline import STAGES
-from application.ports.raw_source import BadInput, Lines
+from application.ports.raw_source import STANDARD_INPUT, BadInput, Lines, called
 from application.queries.readiness import CheckReadiness
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
@@ -30,6 +30,7 @@ from entrypoints.admin.quiet import feed_routes, quiet_routes
 from entrypoints.admin.serving import Stopping, address_of, attend, listen, serve
 from entrypoints.container import Container, Profile, say, service_version
 from entrypoints.environment import settings_or_exit
+from entrypoints.exits import BAD_USAGE, DONE, FAILED
 from entrypoints.exporting import Tally, count, export
 from entrypoints.manifests import manifest
 from entrypoints.progress import Progress
@@ -38,9 +39,7 @@ from entrypoints.samples.stream import SampleFeed
 from entrypoints.settings import BadSettings
 from entrypoints.summary import refused_any, show, summary_of
 
-DONE, FAILED, BAD_USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
-
-STANDARD_INPUT = "/dev/stdin"
+PARTLY, INTERRUPTED = 3, 130
 
 WIDTH = 100
 """Columns of a summary that goes to a file or a pipe."""
@@ -242,7 +241,7 @@ class AllInOne:
                 file=sys.stderr,
             )
             return INTERRUPTED
-        inputs = ", ".join("standard input" if path == STANDARD_INPUT else path for path in paths)
+        inputs = ", ".join(map(called, paths))
         print(
             f"stopped after {read:,} messages. Nothing was exported, and this profile keeps nothing on disk: "
             f"run the same command again ({inputs}) and it starts from the beginning.",

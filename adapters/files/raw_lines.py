@@ -19,10 +19,8 @@ import attrs
 
 from adapters.files.opening import StoppedWaiting, flows, opened
 from adapters.files.raw_line import BadLine, Line, line_of, where_of
-from application.ports.raw_source import BadInput, Lines
+from application.ports.raw_source import STANDARD_INPUT, BadInput, Lines, called
 from domain.bronze.raw_event import RawEvents
-
-STANDARD_INPUT = "/dev/stdin"
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -61,7 +59,7 @@ class RawLines:
     def _ordered(self, files: ExitStack) -> Iterator[Found]:
         once = [path for path in self.paths if path == STANDARD_INPUT or flows(path)]
         if once and len(self.paths) > 1:
-            raise BadInput(f"{_told(once[0])} can be read once only, so it can't be merged with others; give it alone")
+            raise BadInput(f"{called(once[0])} can be read once only, so it can't be merged with others; give it alone")
         found = [self._read(path, files, line_of) for path in self.paths]
         if len(found) == 1:
             return found[0] if once else self._in_order(found[0])
@@ -130,11 +128,6 @@ def _by_coordinate(found: Iterator[Found], due: dict[Place, deque[int]]) -> Iter
             yield waiting[offset].pop(0)
             if not waiting[offset]:
                 del waiting[offset]
-
-
-def _told(path: str) -> str:
-    """A path as a person calls it."""
-    return "standard input" if path == STANDARD_INPUT else path
 
 
 def _of(where: str, line: T, read: Callable[[T], L]) -> L:

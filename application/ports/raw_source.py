@@ -8,6 +8,13 @@ import attrs
 from domain.bronze.raw_event import RawEvents
 from domain.errors import DataprocError
 
+STANDARD_INPUT = "/dev/stdin"
+
+
+def called(path: str) -> str:
+    """What a person calls an input."""
+    return "standard input" if path == STANDARD_INPUT else path
+
 
 class BadInput(DataprocError):
     """An input can't be read as raw messages; the text says which line, why, and what to do."""

@@ -7,8 +7,7 @@ from typing import NoReturn
 import attrs
 
 from application.ports.journal import Journal
-
-STOPPED = 0
+from entrypoints.exits import DONE
 
 
 @attrs.frozen
@@ -19,7 +18,7 @@ class Drain:
     journal: Journal
     trouble: Callable[[], str]
     """What keeps the work from advancing."""
-    status: int = STOPPED
+    status: int = DONE
 
     def give_up(self) -> NoReturn:
         """End the process as a kill would."""

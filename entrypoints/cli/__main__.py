@@ -7,6 +7,7 @@ from pathlib import Path
 from cyclopts import App
 
 from application.ports.errors import PortError
+from application.ports.raw_source import STANDARD_INPUT
 from entrypoints.cli.bars import bars_app
 from entrypoints.cli.exporting import export_app
 from entrypoints.cli.ingest import ingest_app
@@ -20,8 +21,6 @@ from entrypoints.container import Container, Profile
 from entrypoints.environment import settings_or_exit
 from entrypoints.exits import status_of
 from entrypoints.settings import BadSettings
-
-STANDARD_INPUT = "/dev/stdin"
 
 
 def dataproc() -> App:

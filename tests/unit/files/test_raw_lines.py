@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.files.raw_lines import STANDARD_INPUT, RawLines
-from application.ports.raw_source import BadInput, Lines
+from adapters.files.raw_lines import RawLines
+from application.ports.raw_source import STANDARD_INPUT, BadInput, Lines
 from domain.bronze.raw_event import RawEvents
 
 Place = tuple[int, int]
