@@ -183,7 +183,7 @@ class AggregateBars:
         turn = _Turn(taken, late, base, windows, served, positions, now_s if tell else self._told_at_s)
         touched = {self.intervals.base.name: base.bars.touched()}
         outcome = self._stored(
-            self.intervals.base, base.bars, lambda: self._coarser(turn, touched, self.intervals.coarser)
+            self.intervals.base, base.bars, turn, lambda: self._coarser(turn, touched, self.intervals.coarser)
         )
         return attrs.evolve(outcome, more=served.due > 0)
 
@@ -232,16 +232,17 @@ class AggregateBars:
         nothing_read = taken.closed[list(KNOWN_BY)].clear()
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
-            return _Base(SettledBars.none(), nothing_read)
+            return _Base(SettledBars.none(), nothing_read, doubted=False)
         computed = self._fold_ticks(live, taken.windows.seals, Cause.LIVE)
         bars = self._settled(self.intervals.base, computed)
         overtaken = (bars.change == Change.OVERTAKEN) & computed["closed"]
         if not requested.height and not overtaken.any():
-            return _Base(bars, nothing_read)
+            return _Base(bars, nothing_read, doubted=False)
         windows = pl.concat([requested[WINDOW], _windows_of(bars.rows.frame.filter(overtaken))])
         windows = windows.unique(["series", "start"], keep="first")
         again, read = self._recomputed(windows, taken.windows.seals)
-        return _Base(bars.replaced_by(again), read)
+        doubted = self._known.doubts(period_code(windows["series"], windows["start"]), taken.closed)
+        return _Base(bars.replaced_by(again), read, doubted)
 
     def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> tuple[SettledBars, pl.DataFrame]:
         """Bars of these windows from stored ticks, and those of the ticks whose windows are closed."""
@@ -319,7 +320,7 @@ class AggregateBars:
             maintain_order="left",
         )
         above = {**touched, interval.name: parents.select("series", "cause", interval_start="start")}
-        return self._stored(interval, self._settled(interval, computed), lambda: self._coarser(turn, above, rest))
+        return self._stored(interval, self._settled(interval, computed), turn, lambda: self._coarser(turn, above, rest))
 
     def _parents(self, interval: Interval, children: pl.DataFrame, taken: Taken) -> pl.DataFrame:
         """The coarser periods above these base bars, and those that a rising seal makes final: `series`, `start`, `end`, `cause`."""
@@ -333,8 +334,8 @@ class AggregateBars:
         parents = touched[["series"]].hstack([start, end, touched["cause"]])
         return parents[period_code(touched["series"], start).arg_unique()]
 
-    def _stored(self, interval: Interval, bars: SettledBars, then: Callable[[], Outcome]) -> Outcome:
-        news = bars.news(self._announced, interval)
+    def _stored(self, interval: Interval, bars: SettledBars, turn: "_Turn", then: Callable[[], Outcome]) -> Outcome:
+        news = bars.news(self._announced, interval, doubted=turn.base.doubted)
         announce = (Announce(topics.bars(interval.name), news),) if len(news) else ()
         self.meter.count("aggregation_bars_generated_total", len(bars.rows), interval=interval.name)
         revisions = bars.revisions()
@@ -405,6 +406,8 @@ class _Base:
 
     bars: SettledBars
     read: pl.DataFrame
+    doubted: bool
+    """Whether another owner may have read of the windows that were computed anew."""
 
 
 @attrs.frozen

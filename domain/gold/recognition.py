@@ -100,6 +100,10 @@ class Recognition:
         once = pl.Series([1], dtype=pl.UInt64).new_from_index(0, len(windows))
         self._doubted.remember(self._keys(windows), once, once)
 
+    def doubts(self, windows: pl.Series, closed: pl.DataFrame) -> bool:
+        """Whether any of these windows is doubted, given the ticks whose windows are closed just now."""
+        return bool(self._is_doubted(windows, closed).any())
+
     def _is_doubted(self, windows: pl.Series, closed: pl.DataFrame) -> pl.Series:
         doubted = self._doubted.lookup(self._keys(windows))["version"].is_not_null()
         inherited = self._inherited_among(closed)

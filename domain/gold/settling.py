@@ -3,7 +3,9 @@ Settling: how computed bars stand to what is stored of them, and what of them is
 
 The revision decides what a table keeps; this decides what a bar is called (state and reason) and whether anybody need
 be told. An announcement is left out only where the stored bar knows more, or says the same and was announced by this
-process already. Source: design.md §2.
+process already. Where another owner may stand still with what it has read, a settled bar that counts more than it did is told
+all the same: else that owner's provisional one, which may count as much, would be the highest that was told.
+Source: design.md §2.
 """
 
 from enum import StrEnum
@@ -35,11 +37,13 @@ class SettledBars:
     change: pl.Series
     fresh: pl.Series
     """Whether its content differs from the stored one's, or nothing was stored."""
+    risen: pl.Series
+    """Whether it is settled, as is the stored one, and counts more."""
 
     @classmethod
     def none(cls) -> "SettledBars":
         """No bars."""
-        return cls(BarBatch.empty(), _NEWS.clear(), _FRESH.clear())
+        return cls(BarBatch.empty(), _NEWS.clear(), _TRUE.clear(), _TRUE.clear())
 
     def replaced_by(self, others: "SettledBars") -> "SettledBars":
         """These bars, but for those the others compute as well."""
@@ -48,7 +52,8 @@ class SettledBars:
         )
         rows = BarBatch.concat([BarBatch(self.rows.frame.filter(kept)), others.rows])
         change = pl.concat([self.change.filter(kept), others.change])
-        return SettledBars(rows, change, pl.concat([self.fresh.filter(kept), others.fresh]))
+        fresh = pl.concat([self.fresh.filter(kept), others.fresh])
+        return SettledBars(rows, change, fresh, pl.concat([self.risen.filter(kept), others.risen]))
 
     def revisions(self) -> BarRevisions:
         """What of them is worth remembering: news of content, not of state alone."""
@@ -62,13 +67,21 @@ class SettledBars:
         """Whether all of them are, as is usual."""
         return bool((self.change == Change.NEWS).all())
 
-    def news(self, announced: Winners, interval: Interval) -> BarBatch:
-        """What must be announced: news, and what is unchanged but was not announced by this process."""
+    def news(self, announced: Winners, interval: Interval, *, doubted: bool = False) -> BarBatch:
+        """
+        What must be announced: news, and what is unchanged but was not announced by this process.
+
+        Args:
+            announced: What it has announced.
+            interval: Of the bars.
+            doubted: Whether another owner may have read of their windows; then also what has risen.
+        """
         if self.is_news:
             return self.rows
         unchanged = self.change == Change.NONE
         known = announced.lookup(bar_keys(self.rows, interval))["content"].eq_missing(bar_contents(self.rows))
-        return BarBatch(self.rows.frame.filter((self.change == Change.NEWS) | (unchanged & ~known)))
+        again = ~known | self.risen if doubted else ~known
+        return BarBatch(self.rows.frame.filter((self.change == Change.NEWS) | (unchanged & again)))
 
     def touched(self) -> pl.DataFrame:
         """`series`, `interval_start` and `cause`; first of the bars that changed, whose cause is that of what changes above."""
@@ -129,8 +142,9 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> SettledBars:
         .otherwise(pl.lit(Change.NEWS))
         .alias("change")
     ).to_series()
+    risen = both.select((was_settled & (pl.col("revised") > pl.col("revision"))).fill_null(value=False)).to_series()
     settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
-    return SettledBars(BarBatch(settled[list(BarBatch.schema)]), change, ~both["same"])
+    return SettledBars(BarBatch(settled[list(BarBatch.schema)]), change, ~both["same"], risen)
 
 
 def _first(bars: pl.DataFrame, interval: str) -> SettledBars:
@@ -145,11 +159,14 @@ def _first(bars: pl.DataFrame, interval: str) -> SettledBars:
         ]
     )
     rows = BarBatch(settled[list(BarBatch.schema)])
-    return SettledBars(rows, _NEWS.new_from_index(0, bars.height), _FRESH.new_from_index(0, bars.height))
+    some = bars.height
+    return SettledBars(
+        rows, _NEWS.new_from_index(0, some), _TRUE.new_from_index(0, some), _FALSE.new_from_index(0, some)
+    )
 
 
 _NEWS = pl.Series("change", [Change.NEWS.value])
-_FRESH = pl.Series("fresh", [True])
+_TRUE, _FALSE = pl.Series([True]), pl.Series([False])
 _FINAL, _PROVISIONAL = pl.Series([State.FINAL.value]), pl.Series([State.PROVISIONAL.value])
 _TWO = pl.Series([2], dtype=pl.UInt64)
 _SPREAD = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)

@@ -119,6 +119,13 @@ def trusting() -> Iterator[None]:
         yield
 
 
+class TellsOnce(AggregateBars):
+    """Never tells of a settled bar again, whoever may yet tell of it as provisional."""
+
+    def _base_bars(self, *arguments: Any) -> Any:
+        return attrs.evolve(super()._base_bars(*arguments), doubted=False)
+
+
 class SkipsMarkedRepeats(AggregateBars):
     """Skips late ticks that some normalizer took for repeats."""
 
@@ -269,8 +276,8 @@ class KeepsChildren:
 class TellsDifferencesOnly(AggregateBars):
     """Announces only what differs from the stored row."""
 
-    def _stored(self, interval: Any, bars: SettledBars, then: Callable[[], Outcome]) -> Outcome:
-        outcome = super()._stored(interval, bars, then)
+    def _stored(self, interval: Any, bars: SettledBars, turn: Any, then: Callable[[], Outcome]) -> Outcome:
+        outcome = super()._stored(interval, bars, turn, then)
         news = type(bars.rows)(bars.rows.frame.filter(bars.change == Change.NEWS))
         announce = (Announce(topics.bars(interval.name), news),) if len(news) else ()
         return attrs.evolve(outcome, announce=announce)
@@ -382,6 +389,32 @@ BARS: dict[str, Any] = {**SHORT, "struck": ("aggregation",), "minutes": 1.5, "se
 TWO = {"normalization": 2, "enrichment": 1, "aggregation": 2, "projection": 1}
 ONE = {"normalization": 1, "enrichment": 1, "aggregation": 1, "projection": 1}
 
+STALLED: dict[str, Any] = {
+    "said": {"repeat": 3.0},
+    "instances": ONE | {"aggregation": 2},
+    "struck": ("aggregation",),
+    "partitions": 1,
+    "raw_partitions": 1,
+    "series": 1,
+    "recall": 12,
+    "messages": 36,
+    "bunch": 12,
+    "gap_s": 10.0,
+    "intervals": ("5m",),
+    "lateness_s": (0.0, 1200.0),
+    "idle_s": (60.0,),
+    "disorder": 0.0,
+    "upgrade": False,
+    "open_ticks": 1000,
+    "replay": 1000,
+    "backfills": 0,
+    "recomputed_at_once": 1000,
+    "provisional_every_s": 1.0,
+    "remembered": 1000,
+    "interleaving": 0.1,
+}
+"""Who stands still has read repeats, and is more patient than who closes the window meanwhile."""
+
 MUTANTS = (
     Mutant(
         name="commits the position, not the floor",
@@ -439,36 +472,14 @@ MUTANTS = (
     Mutant(
         name="trusts repeats of what another owner may have read",
         product=Product(patched=trusting),
-        # Who stands still has read repeats, and is more patient than who closes the window meanwhile.
-        leaning=leaning(
-            faults={"pause before": 0.06},
-            most_faults=1,
-            said={"repeat": 3.0},
-            instances=ONE | {"aggregation": 2},
-            struck=("aggregation",),
-            partitions=1,
-            raw_partitions=1,
-            series=1,
-            recall=12,
-            messages=36,
-            bunch=12,
-            batch=4,
-            gap_s=10.0,
-            minutes=0.8,
-            intervals=("5m",),
-            lateness_s=(0.0, 1200.0),
-            idle_s=(60.0,),
-            disorder=0.0,
-            upgrade=False,
-            open_ticks=1000,
-            replay=1000,
-            backfills=0,
-            recomputed_at_once=1000,
-            provisional_every_s=1.0,
-            remembered=1000,
-            interleaving=0.1,
-        ),
+        leaning=leaning(faults={"pause before": 0.06}, most_faults=1, batch=4, minutes=0.8, **STALLED),
         seeds=(314,),
+    ),
+    Mutant(
+        name="tells of a settled bar once, whoever stands still",
+        product=Product(aggregate=TellsOnce),
+        leaning=leaning(faults={"pause before": 0.15}, most_faults=3, batch=12, minutes=3.0, **STALLED),
+        seeds=(89, 193, 275, 283),
     ),
     Mutant(
         name="counts ticks from beyond the horizon",

@@ -674,6 +674,26 @@ def test_a_repeat_that_a_former_owner_may_have_read_settles_its_bar_again_and_as
     assert len(aggregation.asked()) == 1
 
 
+def test_who_goes_on_once_all_is_settled_does_not_have_the_last_word() -> None:
+    """Its provisional bar counts the repeat, so it ranks above the final one that was told before the repeat was read."""
+    patient = attrs.evolve(QUICK, lateness_s={"trades": 7200.0})
+    aggregation = Aggregation(names=("5m", "1h"), patience=patient)
+    aggregation.arrive(FIRST, tick("11:01"), tick("11:20"), again(FIRST))
+
+    def take_over() -> None:
+        aggregation.patience, aggregation.batch = QUICK, 3
+        aggregation.restart()
+        aggregation.batch = 20_000
+        aggregation.drain()
+
+    overtaken(aggregation, take_over)
+
+    for name in aggregation.names:
+        bars = [bar for bar in aggregation.told(name) if bar.interval_start == at("10:00")]
+        assert states(aggregation, name)[0][1] == "final"
+        assert max(bars, key=lambda bar: bar.revision).state == "final", name
+
+
 def test_a_bar_computed_for_a_request_before_its_ticks_were_read_never_outlives_a_correction() -> None:
     """It lacks the correction, but counts a repeat that was not announced yet."""
     aggregation = Aggregation(names=("5m",))
