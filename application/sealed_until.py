@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from math import nan
 
 import attrs
 import polars as pl
@@ -18,8 +17,7 @@ class SealedUntil:
     """
     Tells of each market the least of its partitions here, each of which is closed as far as its furthest instrument.
 
-    A partition counts from the first window that closes here until it goes. A market that has none left is told as
-    NaN, which is neither old nor new.
+    A partition counts from the first window that closes here until it goes. A market that has none left is not told.
     """
 
     meter: Meter
@@ -44,4 +42,7 @@ class SealedUntil:
 
     def _tell(self, markets: Collection[str]) -> None:
         for name in markets:
-            self.meter.gauge(METRIC, min(self._held_us[name].values(), default=nan) / SECOND_US, market=name)
+            if held := self._held_us[name]:
+                self.meter.gauge(METRIC, min(held.values()) / SECOND_US, market=name)
+            else:
+                self.meter.forget(METRIC, market=name)

@@ -92,3 +92,7 @@ class Tally:
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Keeps the last."""
         self.figures[name] = value
+
+    def forget(self, name: str, **labels: str) -> None:
+        """Keeps it no more."""
+        self.figures.pop(name, None)

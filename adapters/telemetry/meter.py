@@ -145,6 +145,11 @@ class PrometheusMeter:
         if isinstance(figure, Gauge):
             figure.set(value)
 
+    def forget(self, name: str, **labels: str) -> None:
+        """Tell a gauge no more, until it is set again."""
+        if labels and isinstance(self._figure(name, labels), Gauge):
+            self._figures[name].remove_by_labels(self._bounded(name, labels))
+
     def exposition(self) -> bytes:
         """All figures in the Prometheus text format."""
         return generate_latest(self._registry)

@@ -14,3 +14,6 @@ class Meter(Protocol):
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
+
+    def forget(self, name: str, **labels: str) -> None:
+        """Tell a gauge no more, until it is set again."""

@@ -15,6 +15,8 @@ from domain.time import EARLIEST_US, SECOND_US
 MOST_FEEDS = 10_000
 """Feeds that are remembered; beyond it those heard last."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIGURES = WATERMARK, LATENESS, LIVE = "feed_watermark_seconds", "feed_allowed_lateness_seconds", "feed_live"
+"""What is measured of each feed, as long as its partition is here."""
 
 
 class Voice(StrEnum):
@@ -71,6 +73,7 @@ class ReadFeeds:
     measured_every_s: float = 10.0
     _known: Mapping[int, Mark] = attrs.field(init=False, factory=dict)
     _measured_at_s: float = attrs.field(init=False, default=float("-inf"))
+    _measured: frozenset[int] = attrs.field(init=False, default=frozenset())
 
     def __call__(self, tenant_id: str | None = None) -> list[FeedState]:
         """Return the feeds of a tenant, or of all, by tenant, source and partition."""
@@ -90,12 +93,16 @@ class ReadFeeds:
             self._measure()
 
     def _measure(self) -> None:
-        for state in (self._state(code, mark) for code, mark in self._known.items()):
-            where = {"tenant_id": state.tenant_id, "source_id": state.source_id, "partition": str(state.partition)}
+        for code in self._measured - self._known.keys():
+            for figure in FIGURES:
+                self.meter.forget(figure, **_labels(code))
+        self._measured = frozenset(self._known)
+        for code, mark in self._known.items():
+            state, where = self._state(code, mark), _labels(code)
             if state.watermark:
-                self.meter.gauge("feed_watermark_seconds", (state.watermark - EPOCH).total_seconds(), **where)
-            self.meter.gauge("feed_allowed_lateness_seconds", state.lateness_s, **where)
-            self.meter.gauge("feed_live", float(state.state is Voice.LIVE), **where)
+                self.meter.gauge(WATERMARK, (state.watermark - EPOCH).total_seconds(), **where)
+            self.meter.gauge(LATENESS, state.lateness_s, **where)
+            self.meter.gauge(LIVE, float(state.state is Voice.LIVE), **where)
 
     def _state(self, code: int, mark: Mark) -> FeedState:
         tenant_id, source_id, partition = feed_of(code)
@@ -111,6 +118,11 @@ class ReadFeeds:
             idle_s=mark.idle_s,
             state=Voice.LIVE if silent_s < mark.idle_s else Voice.SILENT,
         )
+
+
+def _labels(code: int) -> dict[str, str]:
+    tenant_id, source_id, partition = feed_of(code)
+    return {"tenant_id": tenant_id, "source_id": source_id, "partition": str(partition)}
 
 
 def _heard_last(marks: Mapping[int, Mark]) -> dict[int, Mark]:

@@ -105,6 +105,9 @@ class Process:
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """A meter's gauge."""
 
+    def forget(self, name: str, **labels: str) -> None:
+        """A meter's gauge that is told no more."""
+
     def info(self, message: str, **extra: object) -> None:
         """A journal's line."""
 

@@ -177,6 +177,17 @@ def test_gauges_are_set(meter: PrometheusMeter) -> None:
     assert exposed(meter)['enrichment_cache_hit_ratio{type="process"}'] == 0.75
 
 
+def test_a_gauge_that_is_forgotten_is_not_told_until_it_is_set_again(meter: PrometheusMeter) -> None:
+    for partition in ("1", "2"):
+        meter.gauge("feed_live", 1, tenant_id="default", source_id="a", partition=partition)
+    meter.forget("feed_live", tenant_id="default", source_id="a", partition="1")
+    meter.forget("feed_live", tenant_id="default", source_id="a", partition="3")
+    live = [name for name in exposed(meter) if name.startswith("feed_live{")]
+    assert live == ['feed_live{partition="2",source_id="a",tenant_id="default"}']
+    meter.gauge("feed_live", 0, tenant_id="default", source_id="a", partition="1")
+    assert exposed(meter)['feed_live{partition="1",source_id="a",tenant_id="default"}'] == 0
+
+
 def test_a_name_that_is_fixed_without_total_keeps_it(meter: PrometheusMeter) -> None:
     meter.count("recompute_trigger_count", 3)
     assert exposed(meter)["recompute_trigger_count"] == 3
@@ -220,6 +231,8 @@ def test_otherwise_it_harms_nobody() -> None:
     meter.count("late_arrival_seconds")
     meter.observe("invalid_records_total", 1)
     meter.gauge("invalid_records_total", 1)
+    meter.forget("made_up")
+    meter.forget("recompute_trigger_count")
     assert exposed(meter) == before
 
 

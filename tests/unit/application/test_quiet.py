@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from adapters.memory.feed_history import MemoryFeedHistory
+from adapters.telemetry.meter import PrometheusMeter
 from application.queries import feeds as module
-from application.queries.feeds import FeedState, ReadFeeds, Voice
+from application.queries.feeds import FIGURES, FeedState, ReadFeeds, Voice
 from application.queries.gaps import FindGaps, UnknownInstrument
 from application.queries.seals import FindSeal
 from domain.errors import BadInterval
@@ -107,6 +108,27 @@ def test_a_feed_of_a_partition_that_went_away_is_no_feed_of_ours() -> None:
     assert read("acme") == []
     heard.partitions = frozenset({0})
     assert read() == []
+
+
+def test_a_feed_is_measured_as_long_as_its_partition_is_here() -> None:
+    meter = PrometheusMeter(strict=True)
+    clock = StandingClock(30.0)
+    heard = Heard({code("a", partition): Mark(1_000_000, 0.0, 1_000_000, 60.0) for partition in (0, 1)})
+    read = ReadFeeds(heard, clock, meter)
+
+    read.notice()
+    assert measured(meter, 'partition="1"') == FIGURES
+    heard.partitions = frozenset({0})
+    clock.sleep(10)
+    read.notice()
+    assert measured(meter, 'partition="1"') == ()
+    assert measured(meter, 'partition="0"') == FIGURES
+
+
+def measured(meter: PrometheusMeter, label: str) -> tuple[str, ...]:
+    """The figures of feeds that are told with this label."""
+    told = meter.exposition().decode().splitlines()
+    return tuple(figure for figure in FIGURES if any(line.startswith(figure + "{") and label in line for line in told))
 
 
 def test_only_so_many_feeds_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

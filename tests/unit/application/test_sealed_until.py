@@ -1,7 +1,5 @@
 """How far each market is sealed, as a process tells it."""
 
-from math import isnan
-
 import attrs
 import polars as pl
 
@@ -23,6 +21,10 @@ class ByMarket(Tally):
     def gauge(self, name: str, value: float, **labels: str) -> None:
         if name == METRIC:
             self.told[labels["market"]] = value
+
+    def forget(self, name: str, **labels: str) -> None:
+        if name == METRIC:
+            self.told.pop(labels["market"], None)
 
 
 def closed(sealed: SealedUntil, *windows: tuple[str, int, int]) -> None:
@@ -49,8 +51,7 @@ def test_a_partition_that_went_away_holds_back_no_market() -> None:
     closed(sealed, ("MISO", 0, 300), ("MISO", 1, 900), ("CAISO", 0, 100), ("ERCOT", 1, 200))
 
     sealed.gone([0, 5])
-    assert meter.told["MISO"] == 900
-    assert isnan(meter.told["CAISO"])
+    assert meter.told == {"MISO": 900, "ERCOT": 200}
     closed(sealed, ("MISO", 0, 1200), ("CAISO", 0, 1200))
     assert meter.told == {"MISO": 900, "CAISO": 1200, "ERCOT": 200}
 
@@ -63,9 +64,9 @@ def test_aggregation_tells_how_far_it_has_sealed_and_forgets_it_with_its_partiti
 
     partitions = [TopicPartition(topics.ENRICHED, number) for number in range(6)]
     aggregation.loop.stage.assigned(dict.fromkeys(partitions, Share(0)))
-    assert isnan(meter.told["NYMEX"])
+    assert meter.told == {}
     aggregation.restart()
     aggregation.take(tick("10:36", market="NYMEX"))
     assert meter.told == {"NYMEX": at("10:25").timestamp()}
     aggregation.loop.stage.revoked(partitions)
-    assert isnan(meter.told["NYMEX"])
+    assert meter.told == {}

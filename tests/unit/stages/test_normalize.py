@@ -53,6 +53,9 @@ class Tally:
     def gauge(self, name: str, value: float, **labels: str) -> None:
         self.count(name, value, **labels)
 
+    def forget(self, name: str, **labels: str) -> None:
+        del self.told[(name, *labels.values())]
+
 
 def price(known_after_s: int = 0, **fields: Any) -> RawPrice:
     return raw_price(**{"ingested_at": str(micros(TEN) + known_after_s * 1_000_000), **fields})
