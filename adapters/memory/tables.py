@@ -16,6 +16,7 @@ from domain.gold.bar import BarBatch, BarRevisions
 from domain.gold.interval import period_code
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Seals
+from domain.identity import NAME
 from domain.served.latest_price import LatestPrices
 from domain.silver.tick import TickBatch, content_digests, key_digests
 
@@ -76,7 +77,11 @@ DEAD_LETTERS = Layout(
 )
 OUTCOMES = Layout(_of_coordinates("topic", "partition", "offset"), _column("ticks"), _nowhere)
 
-LEDGER = Layout(_of_coordinates(*LEDGER_KEY), _column("counted_to"), _nowhere)
+LEDGER = Layout(
+    _of_coordinates(*LEDGER_KEY),
+    _column("counted_to"),
+    lambda rows: period_code(rows["topic"].cast(NAME), rows["hour"]),
+)
 
 
 @attrs.define
@@ -280,4 +285,5 @@ class MemoryLedgerTable(MemoryTable[Ledger]):
 
     def stored(self, keys: pl.DataFrame) -> Ledger:
         """The rows with these keys (columns `topic`, `partition`, `hour`) that exist."""
-        return Ledger(self._tree.all().join(keys, on=LEDGER_KEY, how="semi"))
+        place = LEDGER.place(keys).unique().sort()
+        return Ledger(self._tree.spans(place, place + 1).join(keys, on=LEDGER_KEY, how="semi"))
