@@ -633,6 +633,10 @@ def caiso_point(
     greenhouse_gas = parts.pop("greenhouse_gas_price")
     component_flags({"price": price, **parts}, "COMPONENT_INCOMPLETE", greenhouse_gas, flags)
     contradictions({"price": price, **parts}, CAISO_METADATA, payload, flags)
+    metadata = payload.get("metadata")
+    location = metadata.get("delivery_location") if isinstance(metadata, dict) else None
+    if isinstance(location, str) and not missing(location) and location != node:
+        flags.add("SOURCE_CONFLICT")
     return Tick(
         market="CAISO",
         symbol=tidy(node),
