@@ -8,10 +8,7 @@ energy component, not the price.
 Source: contracts.md §1, variant A; conventions.md §1.2.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -19,6 +16,7 @@ import attrs
 import polars as pl
 
 from adapters.markets.columns import FastColumns, dotted, filled, is_no_name, read_sure
+from adapters.markets.moments import moment
 from adapters.markets.reading import FastReading, Reading, Values, lower, upper
 from adapters.markets.venue import refuse_other_market
 from adapters.markets.wrapper import (
@@ -30,14 +28,12 @@ from adapters.markets.wrapper import (
     same_number,
     sequence_text,
 )
-from adapters.wire.exact_json import Members, is_integer, is_text, name_of, read_text, text_of
+from adapters.wire.exact_json import Members, is_integer, is_text, is_unsaid, name_of, read_text, text_of
 from adapters.wire.raw_envelope import RawEnvelope, read_envelope, read_payload
-from adapters.wire.typed_json import COUNT, TEXT, Unsure, list_of, reader_of, record
+from adapters.wire.typed_json import COUNT, TEXT, Unsure, list_of, message_reader_of, reader_of, record
 from adapters.wire.unreadable import Unreadable
 from domain.bronze.raw_event import RawPrice, Refusal
 from domain.errors import Reason
-from domain.silver.feed import UTC, Label
-from domain.silver.labels import read_instants
 from domain.silver.quality import Flag
 
 MARKET = "caiso"
@@ -58,12 +54,6 @@ COLUMNS: Mapping[str, str] = {
 MOST_ROWS = 10_000
 """Of one message. One as large as may be holds half as many rows of a report, and half a million that say nothing."""
 
-_USUAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[+-]00:00|Z)?")
-"""Nearly all times are spelled so, and need not be read to be compared."""
-_LONGEST_TIME = 128
-"""Longer texts are taken for no time, so that what is remembered stays small."""
-_GMT = pl.DataFrame({"clock": [UTC], "label": [Label.START], "naive_by_policy": [False]})
-
 VALUE_COLUMNS = ("MW", "VALUE", "PRC")
 SUMMARIES: Mapping[str, str] = {
     "price": PRICE,
@@ -73,8 +63,11 @@ SUMMARIES: Mapping[str, str] = {
 }
 """LMP_TYPE by the name the metadata gives its value."""
 
-PLACE = ("NODE", "MARKET_RUN_ID", "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT")
+PLACE = ("NODE", "MARKET_RUN_ID", "INTERVALSTARTTIME_GMT")
 """What a price is for, as rows state it: fields of Place."""
+END = "INTERVALENDTIME_GMT"
+LABELS: Mapping[str, str] = {"timestamp": END, "delivery_date": "OPR_DT", "delivery_hour": "OPR_HR"}
+"""What else rows say of a price, by the name the metadata gives it."""
 ROW: Mapping[str, Any] = dict.fromkeys(
     (
         "INTERVALSTARTTIME_GMT",
@@ -117,12 +110,11 @@ METADATA: Mapping[str, Any] = dict.fromkeys(
 
 @attrs.frozen
 class Place:
-    """What one price is for: a node, a run and an interval, as the rows state them."""
+    """What one price is for: a node, a run and the start of an interval, as the rows state them."""
 
     node: Any
     run: Any
     start: Any
-    end: Any
 
 
 @attrs.define(eq=False)
@@ -132,11 +124,13 @@ class Point:
     place: Place
     values: dict[str, Any] = attrs.field(factory=dict)
     """By LMP_TYPE."""
+    labels: dict[str, Any] = attrs.field(factory=dict)
+    """By column of `LABELS`."""
     conflicting: bool = False
-    """Two rows of one type said different things."""
+    """Two rows of one type, or two ends, said different things."""
 
     def add(self, row: Members) -> None:
-        """Join one more row; of two of one type the last counts."""
+        """Join one more row; of two that speak of one thing the last counts."""
         kind, value = row.get("LMP_TYPE"), value_of(row)
         if not isinstance(kind, str):
             return
@@ -144,6 +138,16 @@ class Point:
             earlier = text_of(self.values[kind]), text_of(value)
             self.conflicting |= earlier[0] != earlier[1] and not same_number(*earlier)
         self.values[kind] = value
+        self._label({column: row[column] for column in LABELS.values() if not is_unsaid(row.get(column))})
+
+    def _label(self, stated: Members) -> None:
+        if END in stated and END in self.labels:
+            self.conflicting |= moment(text_of(self.labels[END])) != moment(text_of(stated[END]))
+        self.labels |= stated
+
+
+NO_ROW = Point(Place(None, None, None))
+"""Stands where a row is no object."""
 
 
 def value_of(row: Members) -> Any:
@@ -157,7 +161,7 @@ class CaisoRows:
     """Reads the messages of CAISO's topic. A TopicReader."""
 
     def __init__(self) -> None:
-        self._decode = reader_of(_message_type)
+        self._decode = message_reader_of(_message_type)
         self._decode_rows = reader_of(lambda strict: list_of(record("caiso_row", ROW, strict=strict)))
 
     def read(self, event: int, message: Members) -> Reading:
@@ -200,10 +204,12 @@ class CaisoRows:
     def _columns(self, values: Values, events: Sequence[int]) -> Sequence[Sequence[Any]]:
         wrapped = read_wrapped(self._decode, values, events)
         points = _single_points(self._decode_rows(wrapped.texts))
-        node, _, _, end, price, energy, congestion, loss, _ = points
+        node, _, _, end, day, hour, price, energy, congestion, loss, _ = points
         summaries = wrapped.metadata
         refuse_contradictions([summary.delivery_location for summary in summaries], node)
         refuse_contradictions([summary.timestamp for summary in summaries], end)
+        refuse_contradictions([summary.delivery_date for summary in summaries], day)
+        refuse_contradictions([summary.delivery_hour for summary in summaries], hour)
         refuse_contradictions([summary.price for summary in summaries], price)
         refuse_contradictions([summary.clearing_price for summary in summaries], energy)
         refuse_contradictions([summary.congestion_price for summary in summaries], congestion)
@@ -214,7 +220,7 @@ class CaisoRows:
 _TAKEN: Mapping[str, Any] = {
     "market": TEXT,
     "source_seq": COUNT,
-    **dict.fromkeys(("node", "run", "time", "end_time", *COLUMNS.values()), TEXT),
+    **dict.fromkeys(("node", "run", "time", "end_time", "day", "hour", *COLUMNS.values()), TEXT),
 }
 
 
@@ -247,7 +253,7 @@ def _single_points(messages: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]
     Join the rows of each message, which must be of one point.
 
     Returns:
-        Columns, one row a message: node, run, start, end and the values, in the order of `COLUMNS`.
+        Columns, one row a message: node, run, start, end, day, hour and the values, in the order of `COLUMNS`.
 
     Raises:
         Unsure: The rows of one are of several points, or something asks for a closer look.
@@ -271,7 +277,8 @@ def _joined(messages: Sequence[Sequence[Any]], kinds: tuple[str | None, ...]) ->
         raise Unsure
     width, rows = len(kinds), list(chain.from_iterable(messages))
     starts, ends = [row.INTERVALSTARTTIME_GMT for row in rows], [row.INTERVALENDTIME_GMT for row in rows]
-    place = [row.NODE for row in rows], [row.MARKET_RUN_ID for row in rows], starts, ends
+    days, hours = [row.OPR_DT for row in rows], [row.OPR_HR for row in rows]
+    place = [row.NODE for row in rows], [row.MARKET_RUN_ID for row in rows], starts, ends, days, hours
     if any(column[at::width] != column[::width] for column in place for at in range(1, width)):
         raise Unsure
     values = [row.MW or row.VALUE or row.PRC for row in rows]
@@ -290,7 +297,7 @@ def _points(rows: Any) -> list[Point]:
     points: dict[Any, Point] = {}
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
-            points[position] = Point(Place(None, None, None, None))
+            points[position] = NO_ROW
             continue
         place = Place(*map(row.get, PLACE))
         points.setdefault(_identity(place), Point(place)).add(row)
@@ -300,7 +307,7 @@ def _points(rows: Any) -> list[Point]:
 def _identity(place: Place) -> tuple[Any, ...]:
     """What tells a point from others: two spellings of one are equal."""
     run = "" if place.run is None else place.run
-    return _name(place.node), _name(run), _moment(text_of(place.start)), _moment(text_of(place.end))
+    return _name(place.node), _name(run), moment(text_of(place.start))
 
 
 def _name(stated: Any) -> Any:
@@ -308,24 +315,12 @@ def _name(stated: Any) -> Any:
     return upper(stated) if is_text(stated) else (text_of(stated),)
 
 
-def _moment(stated: str | None) -> str | tuple[str, ...]:
-    """A time in one spelling, so that all texts of one instant are equal; in a tuple what is no time."""
-    stated = stated or ""
-    if usual := _USUAL_TIME.fullmatch(stated):
-        return usual[1]
-    return (stated,) if len(stated) > _LONGEST_TIME else _unusual_moment(stated)
-
-
-@lru_cache(4096)
-def _unusual_moment(stated: str) -> str | tuple[str, ...]:
-    instant: datetime | None = read_instants(pl.Series([stated]), _GMT)["instant"][0]
-    return (stated.strip(),) if instant is None else instant.replace(tzinfo=None).isoformat()
-
-
 def _price(
     event: int, index: int, point: Point, payload: Members, envelope: RawEnvelope, *, conflicting: bool
 ) -> RawPrice:
     place = point.place
+    if point is NO_ROW:
+        raise Unreadable(Reason.BAD_SHAPE, "raw_payload", "a row is not an object")
     node = name_of(place.node, "NODE")
     run = "" if place.run in (None, "") else upper(name_of(place.run, "MARKET_RUN_ID"))
     if PRICE not in point.values:
@@ -343,7 +338,7 @@ def _price(
         source_seq=sequence_text(payload.get("sequence")),
         time=text_of(place.start),
         time_is_number=is_integer(place.start),
-        end_time=text_of(place.end),
+        end_time=text_of(point.labels.get(END)),
         **{column: text_of(point.values.get(kind)) for kind, column in COLUMNS.items()},
         currency=CURRENCY,
         unit=UNIT,
@@ -362,18 +357,21 @@ def _contradicted(metadata: Members, points: Sequence[Point]) -> Sequence[Point]
 
     Metadata speaks of one point. Where it names none of those that are there, it contradicts them all.
     """
-    named = [point for point in points if _names_place(metadata, point.place)]
+    named = [point for point in points if point is not NO_ROW and _names(metadata, point)]
     if not named:
         return points
     return [] if any(_agrees(metadata, point) for point in named) else named
 
 
-def _agrees(metadata: Members, point: Point) -> bool:
-    return not any(contradicts(metadata.get(name), point.values.get(kind)) for name, kind in SUMMARIES.items())
-
-
-def _names_place(metadata: Members, place: Place) -> bool:
-    location, end = metadata.get("delivery_location"), metadata.get("timestamp")
-    return not contradicts(location, place.node) and (
-        not contradicts(end, place.end) or _moment(text_of(end)) == _moment(text_of(place.end))
+def _names(metadata: Members, point: Point) -> bool:
+    end = point.labels.get(END)
+    return not contradicts(metadata.get("delivery_location"), point.place.node) and (
+        not contradicts(metadata.get("timestamp"), end)
+        or moment(text_of(metadata["timestamp"])) == moment(text_of(end))
     )
+
+
+def _agrees(metadata: Members, point: Point) -> bool:
+    stated = {name: point.values.get(kind) for name, kind in SUMMARIES.items()}
+    stated |= {name: point.labels.get(column) for name, column in LABELS.items() if column != END}
+    return not any(contradicts(metadata.get(name), value) for name, value in stated.items())

@@ -5,13 +5,14 @@ The row alone says what was traded, when and at what price; `occurred_at` and th
 Only the sequence is taken from the wrapper first. Source: contracts.md §1, variant A.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import polars as pl
 
 from adapters.markets.columns import FastColumns, filled, is_no_label, is_no_name, read_sure
+from adapters.markets.moments import moment
 from adapters.markets.reading import FastReading, Reading, Values, upper
 from adapters.markets.venue import venue_of
 from adapters.markets.wrapper import (
@@ -37,15 +38,12 @@ from adapters.wire.exact_json import (
     text_of,
 )
 from adapters.wire.raw_envelope import read_envelope, read_payload
-from adapters.wire.typed_json import COUNT, TEXT, Unsure, columns_of, reader_of, record
+from adapters.wire.typed_json import ABSENT, COUNT, TEXT, Unsure, columns_of, message_reader_of, reader_of, record
 from domain.bronze.raw_event import RawPrice
 from domain.silver.quality import Flag
 
 DATA_TYPE = "tick"
 UNKNOWN_SOURCE = "unknown"
-SUMMARIES = ("price", "volume", "symbol", "timestamp")
-"""What the metadata may repeat of the row, under the same name."""
-
 ROW: Mapping[str, Any] = dict.fromkeys(
     (
         "market",
@@ -62,7 +60,11 @@ ROW: Mapping[str, Any] = dict.fromkeys(
     ),
     TEXT,
 )
-METADATA: Mapping[str, Any] = dict.fromkeys((*SUMMARIES, "csv_source_path"), TEXT)
+"""The metadata may repeat any of it, under the same name."""
+METADATA: Mapping[str, Any] = dict.fromkeys(ROW, ABSENT) | dict.fromkeys(("price", "volume", "csv_source_path"), TEXT)
+"""Connectors repeat no more; where one does, the exact reader compares."""
+SAID_ALIKE: Mapping[str, Callable[[str], Any]] = {"timestamp": moment, "market": upper}
+"""What two spellings must have in common to say the same."""
 
 
 def source_of(stated: Any, field: str) -> str:
@@ -74,7 +76,7 @@ class CsvTicks:
     """Reads the messages of the ticks topic. A TopicReader."""
 
     def __init__(self) -> None:
-        self._decode = reader_of(_message_type)
+        self._decode = message_reader_of(_message_type)
         self._decode_row = reader_of(lambda strict: record("csv_row", ROW, strict=strict))
 
     def read(self, event: int, message: Members) -> Reading:
@@ -84,7 +86,7 @@ class CsvTicks:
         row = members_of(read_text(raw_text(payload)), "raw_payload")
         metadata = payload.get("metadata")
         summary = metadata if isinstance(metadata, dict) else {}
-        conflict = any(contradicts(summary.get(name), row.get(name)) for name in SUMMARIES)
+        conflict = any(_contradicts(name, summary.get(name), row.get(name)) for name in ROW)
         symbol = name_of(row.get("symbol"), "symbol")
         price = RawPrice(
             event=event,
@@ -174,8 +176,11 @@ def _refuse_second_voices(wrapped: Wrapped, price: Texts, volume: Texts, sequenc
         raise Unsure
     refuse_contradictions([summary.price for summary in wrapped.metadata], price)
     refuse_contradictions([summary.volume for summary in wrapped.metadata], volume)
-    if any(summary.symbol or summary.timestamp for summary in wrapped.metadata):
-        raise Unsure
+
+
+def _contradicts(name: str, summary: Any, stated: Any) -> bool:
+    alike = SAID_ALIKE.get(name)
+    return contradicts(summary, stated) and not (alike and alike(str(summary)) == alike(str(stated)))
 
 
 def _label(stated: Any) -> str:

@@ -20,7 +20,7 @@ from adapters.markets.reading import NO_METADATA, FastReading, Reading, Values, 
 from adapters.markets.venue import refuse_other_market
 from adapters.wire.exact_json import Members, is_integer, name_of, text_of
 from adapters.wire.raw_envelope import NESTED, RawEnvelope, read_envelope, read_payload
-from adapters.wire.typed_json import ABSENT, NUMBER, SCALAR, TEXT, columns_of, one_of, reader_of, record
+from adapters.wire.typed_json import ABSENT, NUMBER, SCALAR, TEXT, columns_of, message_reader_of, one_of, record
 from adapters.wire.unreadable import Unreadable
 from domain.bronze.raw_event import RawPrice
 from domain.errors import Reason
@@ -47,7 +47,7 @@ class TypedPayloads:
     feeds: Mapping[str, Feed]
     """By data type."""
     _form: Mapping[Any, Feed] = attrs.field(init=False, factory=dict)
-    _decode: Callable[[Sequence[bytes | str]], list[Any]] = attrs.field(init=False)
+    _decode: Callable[[Sequence[bytes]], list[Any]] = attrs.field(init=False)
 
     @classmethod
     def of(cls, market: str, feeds: Sequence[Feed]) -> "TypedPayloads":
@@ -55,7 +55,7 @@ class TypedPayloads:
         return cls(market, {feed.data_type: feed for feed in feeds})
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "_decode", reader_of(self._message_type))
+        object.__setattr__(self, "_decode", message_reader_of(self._message_type))
 
     def _message_type(self, strict: bool) -> Any:
         payloads = {

@@ -49,7 +49,7 @@ _POLICY = {
     "assumed": pl.Boolean,
 }
 _CONTROL = r"\p{Cc}"
-_SEQUENCE = r"^[0-9]+$"
+_SEQUENCE = r"^(?:[0-9]+|-0)$"
 
 
 def clean(
@@ -179,7 +179,7 @@ def _knowledge(stated: pl.Series, recorded_us: pl.Series) -> pl.DataFrame:
 
 
 def _sequence(stated: pl.Series) -> pl.DataFrame:
-    number = stated.cast(pl.UInt64, strict=False)
+    number = stated.str.strip_prefix("-").cast(pl.UInt64, strict=False)
     whole = (stated.str.contains(_SEQUENCE) & (number <= LARGEST_SEQUENCE)).fill_null(value=False)
     nothing = pl.Series([0], dtype=pl.UInt64)
     return pl.DataFrame({"source_seq": number.zip_with(whole, nothing), "bad": ~(whole | is_blank(stated))})

@@ -78,7 +78,7 @@ def read_instants(texts: pl.Series, labelled: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         `instant` (null where the text is none), `ambiguous`, `guessed`, and `local` (the time on the feed's clock, which
-        of an instant that an offset or a number states is only asked for the month it is in; else null).
+        of an instant that an offset or a number states is only asked for the day or month it is in; else null).
     """
     iso = read_iso(_completed(texts, labelled["label"]))
     offset = iso["offset_us"]
@@ -86,7 +86,7 @@ def read_instants(texts: pl.Series, labelled: pl.DataFrame) -> pl.DataFrame:
     by_offset = (iso["local"] - offset.cast(_DURATION)).dt.replace_time_zone("UTC").zip_with(~naive, _none(INSTANT))
     guessed = _guessed(texts, iso["local"])
     stated = by_offset.zip_with(by_offset.is_not_null(), guessed)
-    local = iso["local"].zip_with(naive & iso["local"].is_not_null(), _in_months(stated, labelled))
+    local = iso["local"].zip_with(naive & iso["local"].is_not_null(), _on_calendars(stated, labelled))
     local = _floored(local, labelled["label"])
     there = on_clock(local, labelled["clock"])
     instant = there["instant"].zip_with(there["instant"].is_not_null(), stated)
@@ -95,12 +95,12 @@ def read_instants(texts: pl.Series, labelled: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _in_months(stated: pl.Series, labelled: pl.DataFrame) -> pl.Series:
-    """What a feed's clock shows at stated instants where labels are months; else null."""
-    months = labelled["label"] == Label.MONTH
-    if not months.any():
+def _on_calendars(stated: pl.Series, labelled: pl.DataFrame) -> pl.Series:
+    """What a feed's clock shows at stated instants where labels are days or months; else null."""
+    dated = labelled["label"].is_in([Label.DAY, Label.MONTH])
+    if not dated.any():
         return _none(LOCAL)
-    return off_clock(stated.zip_with(months, _none(INSTANT)), labelled["clock"])
+    return off_clock(stated.zip_with(dated, _none(INSTANT)), labelled["clock"])
 
 
 def _none(dtype: pl.Datetime) -> pl.Series:

@@ -395,11 +395,21 @@ def within_reach(micros: int) -> int:
     return micros
 
 
-def day(value: Any, clock: str) -> int:
-    if isinstance(value, Number) or not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        raise Refused("BAD_TIMESTAMP")
+def day(label: Any, clock: str, flags: set[str]) -> int:
+    """First instant of the day a label is in, on the market's clock."""
+    whole = None if isinstance(label, Number) else re.fullmatch(r"\d{4}-\d\d-\d\d", str(label))
+    return midnight(str(label) if whole else str(shown(label, clock, flags)), clock)
+
+
+def shown(label: Any, clock: str, flags: set[str]) -> date:
+    """The day a market's clock shows at an instant."""
+    moment = EPOCH + timedelta(microseconds=instant(label, clock, flags, naive_by_policy=True))
+    return moment.astimezone(ZoneInfo(clock)).date()
+
+
+def midnight(day: str, clock: str) -> int:
     try:
-        wall = datetime.combine(date.fromisoformat(value), datetime.min.time())
+        wall = datetime.combine(date.fromisoformat(day), datetime.min.time())
     except ValueError:
         raise Refused("BAD_TIMESTAMP") from None
     return within_reach((on_clock(wall, clock, set()) - EPOCH) // timedelta(microseconds=1))
@@ -411,10 +421,9 @@ def month(value: Any, clock: str, flags: set[str]) -> tuple[int, int]:
     if found:
         year, number_ = int(found[1]), int(found[2])
     else:
-        moment = EPOCH + timedelta(microseconds=instant(value, clock, flags, naive_by_policy=True))
-        year, number_ = moment.astimezone(ZoneInfo(clock)).year, moment.astimezone(ZoneInfo(clock)).month
+        year, number_ = shown(value, clock, flags).year, shown(value, clock, flags).month
     following = f"{year + number_ // 12:04d}-{number_ % 12 + 1:02d}-01"
-    return day(f"{year:04d}-{number_:02d}-01", clock), day(following, clock)
+    return midnight(f"{year:04d}-{number_:02d}-01", clock), midnight(following, clock)
 
 
 def time_flags(ts: int, ingested_at: int, horizon_s: int, flags: set[str]) -> None:
@@ -482,7 +491,7 @@ def interval(
     clock = LABEL_CLOCK[market.upper()]
     label = payload.get(feed.time)
     if feed.granularity == "day":
-        return day(label, clock), None, feed.horizon
+        return day(label, clock, flags), None, feed.horizon
     if feed.granularity == "month":
         return *month(label, clock, flags), feed.horizon
     moment = instant(label, clock, flags, naive_by_policy=market != "aeso")
@@ -525,6 +534,7 @@ def csv_row(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[st
     price = required_price(row.get("price"), flags)
     volume = optional_volume(row.get("volume"), flags)
     contradictions({"price": price, "volume": volume}, {"price": "price", "volume": "volume"}, payload, flags)
+    other_words({name: row.get(name) for name in ("symbol", "source_id", "currency", "timestamp")}, payload, flags)
     market: Any = payload.get("market") if missing(row.get("market")) else row["market"]
     return Tick(
         market="" if missing(market) else upper(market),
@@ -582,10 +592,8 @@ def caiso(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[str]
         raise Refused("BAD_SHAPE")
     if len(lines) > 10_000:
         raise Refused("OVERSIZE")
-    if not all(isinstance(line, dict) for line in lines):
-        raise Refused("BAD_SHAPE", "BAD_NAME")
-    verdict = Verdict([], [])
-    points = grouped(lines)
+    verdict = Verdict([], [frozenset({"BAD_SHAPE"}) for line in lines if not isinstance(line, dict)])
+    points = grouped(line for line in lines if isinstance(line, dict))
     for members in points:
         try:
             verdict.ticks.append(caiso_point(members, payload if len(points) == 1 else {}, common, set(flags)))
@@ -605,8 +613,8 @@ def point(line: Mapping[str, Any]) -> list[Any]:
     """What a row speaks of, however it spells it."""
     run = line.get("MARKET_RUN_ID")
     names = [line.get("NODE"), "" if run is None else run]
-    times = [line.get("INTERVALSTARTTIME_GMT"), line.get("INTERVALENDTIME_GMT")]
-    return [*(upper(text) if isinstance(text, str) else text for text in names), *map(moment, times)]
+    start = moment(line.get("INTERVALSTARTTIME_GMT"))
+    return [*(upper(text) if isinstance(text, str) else text for text in names), start]
 
 
 def moment(label: Any) -> Any:
@@ -624,8 +632,11 @@ def caiso_point(
     node = name(first, "NODE")
     run = upper(str(first.get("MARKET_RUN_ID") or ""))
     ts = instant(first.get("INTERVALSTARTTIME_GMT"), "UTC", flags)
-    end = instant(first.get("INTERVALENDTIME_GMT"), "UTC", flags)
-    if end <= ts:
+    ends = [line["INTERVALENDTIME_GMT"] for line in members if not missing(line.get("INTERVALENDTIME_GMT"))]
+    if any(moment(end) != moment(ends[0]) for end in ends):
+        flags.add("SOURCE_CONFLICT")
+    end = instant(ends[-1], "UTC", flags) if ends else None
+    if end is not None and end <= ts:
         raise Refused("BAD_TIMESTAMP")
     time_flags(ts, common["ingested_at"], 8 * DAY if run == "DAM" else 3 * HOUR, flags)
     price = required_price(stated.get("LMP"), flags)
@@ -633,10 +644,12 @@ def caiso_point(
     greenhouse_gas = parts.pop("greenhouse_gas_price")
     component_flags({"price": price, **parts}, "COMPONENT_INCOMPLETE", greenhouse_gas, flags)
     contradictions({"price": price, **parts}, CAISO_METADATA, payload, flags)
-    metadata = payload.get("metadata")
-    location = metadata.get("delivery_location") if isinstance(metadata, dict) else None
-    if isinstance(location, str) and not missing(location) and location != node:
-        flags.add("SOURCE_CONFLICT")
+    words = {
+        "delivery_location": node,
+        "delivery_date": last(members, "OPR_DT"),
+        "delivery_hour": last(members, "OPR_HR"),
+    }
+    other_words(words, payload, flags)
     return Tick(
         market="CAISO",
         symbol=tidy(node),
@@ -652,6 +665,10 @@ def caiso_point(
         **parts,
         **common,
     )
+
+
+def last(members: list[Mapping[str, Any]], column: str) -> Any:
+    return next((line[column] for line in reversed(members) if not missing(line.get(column))), None)
 
 
 def stated_values(members: list[Mapping[str, Any]], flags: set[str]) -> dict[str, Any]:
@@ -676,3 +693,13 @@ def contradictions(
         exact = number(said)
         if exact is None or rounded(exact, set()) != rows_say[column]:
             flags.add("SOURCE_CONFLICT")
+
+
+def other_words(rows_say: Mapping[str, Any], payload: Mapping[str, Any], flags: set[str]) -> None:
+    """Names and times of the metadata, which speak of a row only where both say something."""
+    metadata = payload.get("metadata")
+    for field, given in rows_say.items():
+        said = metadata.get(field) if isinstance(metadata, dict) else None
+        if missing(said) or missing(given) or said == given or (field == "timestamp" and moment(said) == moment(given)):
+            continue
+        flags.add("SOURCE_CONFLICT")

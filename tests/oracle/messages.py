@@ -71,6 +71,12 @@ DATES = (
     "2026-W45-1",
     "1969-12-31",
     "2100-06-01",
+    "2026-11-02T10:00:00",
+    "2026-11-02T10:00:00Z",
+    "2026-11-02T23:30:00-08:00",
+    "2026-11-01T03:00:00+00:30",
+    "@@1793505600@@",
+    "@@1793505599@@",
 )
 MONTHS = (
     ABSENT, None, "", "2026-13", "2026-11", "2026-12", "2030-01", "2024-02", "11/2026", "2026-12-15", "2026-11-01T00:00:00Z",
@@ -106,6 +112,7 @@ SEQUENCES = (
     True,
     "@@12@@",
     "@@0@@",
+    "@@-0@@",
 )
 
 
@@ -501,13 +508,27 @@ def odd_wrapper(payload: Fields, field: str, chance: Random) -> Fields:
     if field == "checksum":
         return changed(good, "checksum", chance.choice((ABSENT, None, "0" * 64, good["checksum"].upper())))
     if field == "metadata":
-        return good | {
-            "metadata": chance.choice((None, {}, {"price": "4711.5"}, {"price": payload["metadata"].get("price", "1")}))
-        }
+        return good | {"metadata": chance.choice((None, {}, *other_metadata(payload)))}
     raw = chance.choice((ABSENT, None, 7, [], "", "{", '{"a": NaN}', "[]", "null", "7", '"x"', "[7]"))
     if not isinstance(raw, str):
         return changed(changed(good, "checksum", ABSENT), "raw_payload", raw)
     return good | {"raw_payload": raw, "checksum": hashlib.sha256(raw.encode()).hexdigest()}
+
+
+def other_metadata(payload: Fields) -> Iterator[Fields]:
+    """Summaries that say the same as the rows, or something else."""
+    inside = payload["inside"]
+    price = payload["metadata"].get("price", "1")
+    yield from ({"price": "4711.5"}, {"price": price})
+    if isinstance(inside, list):
+        line = inside[0]
+        yield {"delivery_date": line["OPR_DT"], "delivery_hour": line["OPR_HR"], "delivery_location": line["NODE"]}
+        yield from ({"delivery_date": "2026-11-02"}, {"delivery_hour": "3"}, {"delivery_location": "ELSEWHERE"})
+    else:
+        moment = inside["timestamp"].removesuffix("Z").removesuffix("+00:00")
+        yield {name: inside[name] for name in ("symbol", "timestamp", "source_id")}
+        yield from ({"timestamp": moment + "0+00:00"}, {"timestamp": f"{moment[:-1]}Z"}, {"symbol": "ELSE"})
+        yield from ({"source_id": "feed-3"}, {"currency": "EUR"})
 
 
 def sealed_payload(payload: Fields) -> Fields:
@@ -518,7 +539,20 @@ def sealed_payload(payload: Fields) -> Fields:
 def odd_caiso(payload: Fields, chance: Random) -> Fields:
     lines: list[Fields] = [dict(line) for line in payload["inside"]]
     kind = chance.choice(
-        ("row", "gone", "twice", "name", "time", "end", "metadata", "checksum", "raw_payload", "spelling")
+        (
+            "row",
+            "no row",
+            "gone",
+            "twice",
+            "name",
+            "time",
+            "end",
+            "other end",
+            "metadata",
+            "checksum",
+            "raw_payload",
+            "spelling",
+        )
     )
     if kind in ("metadata", "checksum", "raw_payload"):
         single = len({line["INTERVALSTARTTIME_GMT"] for line in lines}) == 1
@@ -534,6 +568,10 @@ def odd_caiso(payload: Fields, chance: Random) -> Fields:
         lines[place][column] = odd
     elif kind == "gone":
         del lines[place]
+    elif kind == "no row":
+        return sealed_payload(payload | {"inside": [*lines, chance.choice((None, 7, "x", []))], "metadata": {}})
+    elif kind == "other end":
+        lines[place]["INTERVALENDTIME_GMT"] = chance.choice(("", start[:14] + "59:59Z"))
     elif kind == "spelling":
         line = respelled(lines[place], chance)
         if chance.random() < 0.5:

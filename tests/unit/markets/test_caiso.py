@@ -118,8 +118,13 @@ def test_a_row_of_no_node_is_refused_alone(node: Any) -> None:
 
 def test_a_row_that_is_no_object_is_refused_alone() -> None:
     decoded = decode(caiso("LMP", *ROWS), topic=CAISO)
-    assert told(decoded) == [(0, 0, "BAD_NAME", "NODE")]
-    assert decoded.prices.frame["index"].to_list() == [1]
+    assert told(decoded) == [(0, 0, "BAD_SHAPE", "raw_payload")]
+    assert decoded.prices.frame.select("index", "flags").rows() == [(1, 0)]
+
+
+def test_a_row_that_is_no_object_hides_no_contradiction() -> None:
+    decoded = decode(caiso("LMP", *ROWS, metadata=summary(price="45.68")), topic=CAISO)
+    assert decoded.prices.frame["flags"].to_list() == [CONFLICT]
 
 
 @pytest.mark.parametrize("kind", [None, 5, ["LMP"], "MCE2"])
@@ -165,6 +170,18 @@ def test_of_two_rows_that_spell_one_point_otherwise_the_last_counts(spelling: di
     assert (price["price"], price["energy_price"], price["flags"]) == ("45.68", "44.00", CONFLICT)
 
 
+def test_of_two_ends_of_one_interval_the_last_counts() -> None:
+    rows = [row("LMP", "45.67"), row("LMP", "45.67", INTERVALENDTIME_GMT="2026-10-08T21:30:00-00:00")]
+    price = caiso_price(caiso(*rows, metadata={}))
+    assert (price["end_time"], price["flags"]) == ("2026-10-08T21:30:00-00:00", CONFLICT)
+
+
+@pytest.mark.parametrize("blank", [None, " "])
+def test_a_row_without_an_end_says_nothing_of_it(blank: str | None) -> None:
+    price = caiso_price(caiso(*ROWS[:3], row("MCL", "0.47", INTERVALENDTIME_GMT=blank)))
+    assert (price["end_time"], price["flags"]) == (END, 0)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -190,6 +207,8 @@ def test_rows_of_other_times_are_other_points(one: str, other: str) -> None:
         {"delivery_location": "ELSEWHERE"},
         {"timestamp": "2026-10-08T23:00:00-00:00"},
         {"timestamp": "never"},
+        {"delivery_date": "2026-10-09"},
+        {"delivery_hour": "3"},
     ],
 )
 def test_metadata_that_contradicts_the_rows_is_flagged_and_does_not_count(told_otherwise: dict[str, str]) -> None:
@@ -209,6 +228,7 @@ def test_metadata_that_contradicts_the_rows_is_flagged_and_does_not_count(told_o
         summary(delivery_location=None),
         summary(timestamp="2026-10-08T22:00:00Z"),
         summary(timestamp="2026-10-08T22:00:00"),
+        summary(delivery_hour="15.0", delivery_date=""),
         summary(unheard_of="1"),
         ["no object"],
         None,

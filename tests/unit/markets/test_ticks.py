@@ -136,6 +136,15 @@ def test_an_epoch_in_a_row_is_a_number() -> None:
         ({"symbol": "NG_TEST"}, 0),
         ({"symbol": "NG"}, CONFLICT),
         ({"timestamp": "yesterday"}, CONFLICT),
+        ({"timestamp": "2026-10-05T10:00:00.000+02:00"}, 0),
+        ({"timestamp": "2026-10-05T08:00:01Z"}, CONFLICT),
+        ({"market": "nymex"}, 0),
+        ({"market": "ICE"}, CONFLICT),
+        ({"source_id": "sim-feed"}, 0),
+        ({"source_id": "other"}, CONFLICT),
+        ({"sequence": 98}, 0),
+        ({"sequence": "97"}, CONFLICT),
+        ({"currency": "EUR"}, 0),
         ({"price": ""}, 0),
         ({"anything": "else"}, 0),
         ({}, 0),
@@ -144,6 +153,10 @@ def test_an_epoch_in_a_row_is_a_number() -> None:
 )
 def test_metadata_that_contradicts_the_row(metadata: Any, flags: int) -> None:
     assert tick_of(csv(metadata=metadata))["flags"] == flags
+
+
+def test_metadata_of_another_currency_than_the_row_s() -> None:
+    assert tick_of(csv(csv_row(currency="USD"), metadata={"currency": "EUR"}))["flags"] == CONFLICT
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_missing_volume_is_null_and_zero_is_zero() -> None:
         (trade(time="1791194399"), Flag.TS_UNIT_GUESSED),
         (trade(flags=int(Flag.SOURCE_CONFLICT)), Flag.SOURCE_CONFLICT),
         (trade(source_seq="-1"), Flag.BAD_SEQUENCE),
+        (trade(source_seq="--0"), Flag.BAD_SEQUENCE),
         (trade(source_seq="1.0"), Flag.BAD_SEQUENCE),
         (trade(source_seq="+5"), Flag.BAD_SEQUENCE),
         (trade(source_seq="9223372036854775808"), Flag.BAD_SEQUENCE),
@@ -202,6 +203,13 @@ def test_a_component_that_is_no_number_is_null() -> None:
 @pytest.mark.parametrize("sequence", [None, "", "x", "-1"])
 def test_a_sequence_that_is_none_is_zero(sequence: str | None) -> None:
     assert tick_of(trade(source_seq=sequence)).source_seq == 0
+
+
+@pytest.mark.parametrize("sequence", ["0", "-0", "00"])
+def test_a_sequence_of_zero_is_one_however_it_is_spelled(sequence: str) -> None:
+    price = trade(source_seq=sequence)
+
+    assert (tick_of(price).source_seq, flags_of(price)) == (0, Flag(0))
 
 
 def test_the_largest_sequence_is_kept() -> None:

@@ -160,6 +160,20 @@ def test_an_integer_may_name_a_month() -> None:
     assert placed["guessed"].to_list() == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("label", "guessed"),
+    [
+        ("2026-04-01T10:00:00-05:00", False),
+        ("2026-04-02T02:00:00+00:30", False),
+        ("2026-04-01T23:00:00Z", False),
+        ("1775055600", True),
+    ],
+)
+def test_an_instant_names_the_day_its_market_s_clock_shows(label: str, guessed: bool) -> None:
+    placed = read(("PJM", "rpm", ""), label)
+    assert (placed["ts"], placed["guessed"]) == (utc(2026, 4, 1, 4), guessed)
+
+
 def test_an_integer_may_name_an_end() -> None:
     placed = read(("CAISO", "lmp", "DAM"), "2026-10-05T04:00:00Z", "1791176700")
     assert (placed["interval_end"], placed["guessed"]) == (utc(2026, 10, 5, 5, 5), True)

@@ -3,9 +3,18 @@
 import msgspec
 import pytest
 
-from adapters.wire.typed_json import NUMBER, TEXT, UNSURE, columns_of, number_texts, reader_of, record
+from adapters.wire.typed_json import (
+    NUMBER,
+    TEXT,
+    UNSURE,
+    columns_of,
+    message_reader_of,
+    number_texts,
+    reader_of,
+    record,
+)
 
-READ = reader_of(lambda strict: record("form", {"name": TEXT, "number": NUMBER}, strict=strict))
+READ = message_reader_of(lambda strict: record("form", {"name": TEXT, "number": NUMBER}, strict=strict))
 
 
 def test_fields_come_in_the_order_declared() -> None:
@@ -40,6 +49,8 @@ def test_a_needed_field_must_be_there() -> None:
         b'{"name": "n", "new": ' + b"[" * 40 + b"]" * 40 + b"}",
         b'{"new": ' + b"[" * 100_000,
         b'{"name": "\\ud800"}',
+        b'{"number": "\xff", "number": 1}',
+        b'{"number": ' + b"[" * 40 + b"]" * 40 + b', "number": 1}',
     ],
 )
 def test_what_it_is_not_sure_of(text: bytes) -> None:
@@ -48,7 +59,13 @@ def test_what_it_is_not_sure_of(text: bytes) -> None:
 
 
 def test_texts_beyond_ascii_are_read() -> None:
-    assert [found.name for found in READ(['{"name": "é"}', '{"name": "é"}'.encode()])] == ["é", "é"]
+    read = reader_of(lambda strict: record("form", {"name": TEXT}, strict=strict))
+    assert [found.name for found in read(['{"name": "é"}', '{"name": "é"}'.encode()])] == ["é", "é"]
+    assert [found.name for found in READ(['{"name": "é"}'.encode()])] == ["é"]
+
+
+def test_brackets_within_texts_do_not_nest() -> None:
+    assert [found.name for found in READ([b'{"name": "' + b"[" * 40 + b'"}'])] == ["[" * 40]
 
 
 def texts_of(*numbers: bytes) -> tuple[list[str | None], list[int]]:
