@@ -18,7 +18,7 @@ from domain.gold.bar import FINALITY_BITS, LOGIC_EPOCH, State
 from domain.gold.interval import MINUTE_US, Interval
 from domain.identity import COORDINATE_SLOTS
 from domain.silver.quality import BAR_FLAGS, Flag
-from domain.silver.tick import CONTENT_FLAGS, CONTENT_NUMBERS, DIGEST_ODDS, DIGEST_SEED, DIGEST_SPREAD
+from domain.silver.tick import CONTENT_FLAGS, CONTENT_LABELS, CONTENT_NUMBERS, DIGEST_ODDS, DIGEST_SEED, DIGEST_SPREAD
 
 NULL = KEY_FACTOR = 0x9E3779B97F4A7C15
 LARGEST_NOTIONAL = "9.9e21"
@@ -90,8 +90,7 @@ KEY_NUMBERS = [
 ]
 CONTENT = [
     *(_unsigned(name) for name in CONTENT_NUMBERS),
-    text_hash("currency"),
-    text_hash("unit"),
+    *map(text_hash, CONTENT_LABELS),
     f"bitAnd({flag_bits('quality_flags')}, {int(CONTENT_FLAGS)})",
 ]
 

@@ -39,7 +39,8 @@ QUOTED_CHARACTERS = 64
 """How much of a refused text a dead letter's message repeats."""
 
 _FEED = ["market", "data_type", "market_run"]
-_WHO = ["tenant_id", *_FEED, "name", "symbol", "source_id"]
+_SOURCE = [*_FEED, "source_id"]
+_WHO = ["tenant_id", *_SOURCE, "name", "symbol"]
 _POLICY = {
     "clock": pl.String,
     "label": pl.String,
@@ -132,7 +133,7 @@ def _described(stated: pl.DataFrame, feeds: FeedPolicies) -> pl.DataFrame:
         .then("name")
         .alias("raw_symbol"),
         (_usable(distinct["name"]) & _usable(distinct["symbol"])).alias("named"),
-    ).join(_policies(distinct.select(_FEED).unique(), feeds), on=_FEED, how="left")
+    ).join(_policies(distinct.select(_SOURCE).unique(), feeds), on=_SOURCE, how="left")
     return stated.join(described, on=_WHO, how="left", maintain_order="left")
 
 
@@ -141,13 +142,22 @@ def _usable(names: pl.Series) -> pl.Series:
 
 
 def _policies(asked: pl.DataFrame, feeds: FeedPolicies) -> pl.DataFrame:
-    rows = [_policy_row(feeds.find(*feed) or UNKNOWN_FEED) for feed in asked.iter_rows()]
+    rows = [
+        _policy_row(feeds.find(*feed) or UNKNOWN_FEED, feeds.of_source(source_id))
+        for *feed, source_id in asked.iter_rows()
+    ]
     return asked.hstack(pl.DataFrame(rows, schema=_POLICY, orient="row"))
 
 
-def _policy_row(policy: FeedPolicy) -> tuple[object, ...]:
+def _policy_row(policy: FeedPolicy, named: FeedPolicy | None) -> tuple[object, ...]:
+    """
+    What decides how the rows of one feed are read.
+
+    The horizon is that of the feed the source is named after, where it is: ticks of one key are bound to one horizon.
+    What is known later is then never further ahead, so a tick that may enter windows is never replaced by one that may not.
+    """
     interval_us = None if policy.interval_s is None else policy.interval_s * SECOND_US
-    horizon_us = policy.horizon_s * SECOND_US
+    horizon_us = (named or policy).horizon_s * SECOND_US
     return policy.clock, str(policy.label), interval_us, policy.naive_by_policy, horizon_us, policy.assumed
 
 

@@ -100,3 +100,14 @@ class FeedPolicies:
             if policy is not None:
                 return policy
         return None
+
+    def of_source(self, source_id: str) -> FeedPolicy | None:
+        """
+        The policy of the feed a source is named after, `market.type` or `market.type.run`; None where it is named otherwise.
+
+        Whoever states prices under a feed's name is bound to its horizon.
+        """
+        market, _, rest = source_id.partition(".")
+        data_type, _, run = rest.partition(".")
+        policy = self.find(market.upper(), data_type, run.upper())
+        return policy if policy is not None and policy.market != ANY else None

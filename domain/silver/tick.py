@@ -78,6 +78,7 @@ CONTENT_NUMBERS = (
     "loss_price",
     "interval_end",
 )
+CONTENT_LABELS = ("currency", "unit", "market")
 CONTENT_FLAGS = BAR_FLAGS | Flag.TS_FUTURE
 """Flags that are part of what a tick says; TS_FUTURE because it keeps the tick out of windows."""
 
@@ -88,7 +89,7 @@ _NULL = 0x9E3779B97F4A7C15
 """Stands for null: outside the range of unscaled prices (below 10^18 either way) and of instants."""
 DIGEST_SEED = 0xCBF29CE484222325
 DIGEST_SPREAD = 0xFF51AFD7ED558CCD
-DIGEST_ODDS = tuple((0x9E3779B97F4A7C15 * (2 * place + 3)) % (1 << 64) | 1 for place in range(11))
+DIGEST_ODDS = tuple((0x9E3779B97F4A7C15 * (2 * place + 3)) % (1 << 64) | 1 for place in range(12))
 """What each number of a digest is multiplied by, in turn: odd, so that no digit is lost."""
 _HALF = 1 << 32
 
@@ -140,15 +141,11 @@ def content_digests(ticks: pl.DataFrame) -> pl.Series:
         ticks: Columns of Tick.
 
     Source: contracts.md §2, content: price, volume, bid, ask, components, interval_end, currency, unit, the flags
-    bars carry, and whether it may enter windows.
+    bars carry, and whether it may enter windows; and the market, which a bar takes over from its close as well.
     """
     flags = ticks["quality_flags"].cast(pl.UInt64) & int(CONTENT_FLAGS)
-    numbers = (
-        *(ticks[name] for name in CONTENT_NUMBERS),
-        text_hashes(ticks["currency"].cast(NAME)),
-        text_hashes(ticks["unit"].cast(NAME)),
-        flags,
-    )
+    labels = (text_hashes(ticks[name].cast(NAME)) for name in CONTENT_LABELS)
+    numbers = (*(ticks[name] for name in CONTENT_NUMBERS), *labels, flags)
     return _digest(numbers).alias("content_digest")
 
 

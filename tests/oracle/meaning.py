@@ -433,6 +433,18 @@ def time_flags(ts: int, ingested_at: int, horizon_s: int, flags: set[str]) -> No
         flags.add("TS_ANCIENT")
 
 
+def horizon_of(source: str) -> int:
+    """How far ahead trades may speak: as far as the feed whose name they use, else five minutes."""
+    market, kind, run = [*source.split(".", 2), "", ""][:3]
+    if market == "caiso":
+        return 8 * DAY if run == "dam" else 3 * HOUR
+    feed = FEEDS.get((market, kind))
+    if feed is None:
+        return 5 * MINUTE
+    stated = upper(run) or ("RT" if kind.startswith("rt") else "DA")
+    return RUNS[market, kind, stated][2] if (market, kind, stated) in RUNS else feed.horizon
+
+
 # The three shapes
 
 
@@ -530,7 +542,8 @@ def csv_row(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[st
         raise Refused("BAD_SHAPE")
     symbol = name(row, "symbol")
     ts = instant(row.get("timestamp"), "UTC", flags)
-    time_flags(ts, common["ingested_at"], 5 * MINUTE, flags)
+    source = row.get("source_id") or "unknown"
+    time_flags(ts, common["ingested_at"], horizon_of(source), flags)
     price = required_price(row.get("price"), flags)
     volume = optional_volume(row.get("volume"), flags)
     contradictions({"price": price, "volume": volume}, {"price": "price", "volume": "volume"}, payload, flags)
@@ -540,7 +553,7 @@ def csv_row(payload: Mapping[str, Any], common: Mapping[str, Any], flags: set[st
         market="" if missing(market) else upper(market),
         symbol=tidy(symbol),
         instrument_id=tidy(upper(symbol)),
-        source_id=row.get("source_id") or "unknown",
+        source_id=source,
         ts=ts,
         source_seq=sequence(payload.get("sequence"), flags),
         price=price,
@@ -567,7 +580,8 @@ def nested(message: RawMessage, document: Mapping[str, Any]) -> Tick:
     known = knowledge(envelope.get("timestamp"), message.timestamp_ms, flags)
     symbol = name(payload, "instrument_id")
     ts = instant(raw.get("timestamp"), "UTC", flags)
-    time_flags(ts, known, 5 * MINUTE, flags)
+    source = envelope.get("source") or "unknown"
+    time_flags(ts, known, horizon_of(source), flags)
     price = required_price(raw.get("price"), flags)
     volume = optional_volume(raw.get("volume"), flags)
     return Tick(
@@ -576,7 +590,7 @@ def nested(message: RawMessage, document: Mapping[str, Any]) -> Tick:
         market=upper(payload.get("market") or ""),
         symbol=tidy(symbol),
         instrument_id=tidy(upper(symbol)),
-        source_id=envelope.get("source") or "unknown",
+        source_id=source,
         ts=ts,
         source_seq=0,
         price=price,

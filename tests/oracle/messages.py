@@ -22,6 +22,8 @@ Fields = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 3, 18, tzinfo=UTC)
 """Two days after clocks went back in New York and Los Angeles."""
+COMING_HOURS = [NOW + timedelta(hours=hours) for hours in range(1, 5)]
+"""As day-ahead labels name them."""
 SLOTS = [timedelta(minutes=5 * number) for number in range(12 * 60)]
 PARTITIONS = {"ingestion.miso.raw.v1": 4, "ingestion.caiso.raw.v1": 6, "ingestion.nyiso.raw.v1": 3, TICKS_TOPIC: 6}
 LITERAL = re.compile(r'"@@(.*?)@@"')
@@ -220,6 +222,8 @@ def typed(market: str, data_type: str, feed: Feed, chance: Random) -> Fields:
     if feed.kind.startswith("LMP."):
         payload["node"] = f"HB_{chance.randint(1, 3)}"
     moment = NOW - timedelta(days=2, hours=14) + chance.choice(SLOTS)
+    if payload.get("market_run") == "DA" and chance.random() < 0.3:
+        moment = chance.choice(COMING_HOURS)
     payload |= label(feed, moment, chance)
     payload[feed.price] = amount(chance)
     if feed.volume:
@@ -306,6 +310,9 @@ def csv_row(chance: Random) -> Fields:
     if chance.random() < 0.3:
         row |= {"currency": "USD", "unit": "MMBtu"}
     sequence = chance.choice((None, chance.randint(1, 3)))
+    if chance.random() < 0.1:
+        row |= under_a_feed_s_name(chance)
+        sequence = None
     metadata = {"price": f"{price}00", "volume": volume}
     return {
         "source_system": row["source_id"],
@@ -314,6 +321,17 @@ def csv_row(chance: Random) -> Fields:
         "sequence": sequence,
         "inside": row,
         "metadata": metadata,
+    }
+
+
+def under_a_feed_s_name(chance: Random) -> Fields:
+    """What makes a CSV row a statement of the same key as a day-ahead price of MISO."""
+    said = chance.choice(COMING_HOURS) + timedelta(hours=5)
+    node = f"HB_{chance.randint(1, 3)}"
+    return {
+        "symbol": f"MISO.LMP.DA.{node}",
+        "source_id": "miso.lmp.da",
+        "timestamp": said.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 

@@ -192,8 +192,16 @@ def test_flags_what_is_odd(price: RawPrice, flags: Flag) -> None:
 
 
 def test_a_day_ahead_feed_speaks_of_the_days_to_come() -> None:
-    assert flags_of(raw_price(market_run="DA", time="2026-10-13T05:00:00")) == Flag(0)
-    assert flags_of(raw_price(market_run="DA", time="2026-10-13T05:00:01")) == Flag.TS_FUTURE
+    day_ahead = {"market_run": "DA", "source_id": "miso.lmp.da"}
+    assert flags_of(raw_price(**day_ahead, time="2026-10-13T05:00:00")) == Flag(0)
+    assert flags_of(raw_price(**day_ahead, time="2026-10-13T05:00:01")) == Flag.TS_FUTURE
+
+
+def test_a_trade_under_a_feed_s_name_is_bound_to_that_feed_s_horizon() -> None:
+    tomorrow = "2026-10-06T09:00:00Z"
+    assert flags_of(trade(source_id="miso.lmp.da", time=tomorrow)) == Flag(0)
+    assert flags_of(trade(source_id="miso.lmp.rt", time=tomorrow)) == Flag.TS_FUTURE
+    assert flags_of(trade(time=tomorrow)) == Flag.TS_FUTURE
 
 
 def test_a_component_that_is_no_number_is_null() -> None:

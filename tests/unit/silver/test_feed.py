@@ -29,6 +29,25 @@ def test_the_most_specific_policy_counts_run_before_type_before_market(rank: int
     assert FeedPolicies.of(known).find("MISO", "lmp", "RT") == policy(*SCOPES[rank])
 
 
+@pytest.mark.parametrize(
+    ("source_id", "found"),
+    [
+        ("miso.lmp.rt", ("MISO", "lmp", "RT")),
+        ("miso.lmp", ("MISO", "lmp", ANY)),
+        ("miso.lmp.exante", ("MISO", "lmp", ANY)),
+        ("miso.as", ("MISO", ANY, ANY)),
+        ("feed-1", None),
+        ("nymex.tick", None),
+        ("", None),
+    ],
+)
+def test_a_source_named_after_a_feed_is_bound_to_its_policy(source_id: str, found: tuple[str, str, str] | None) -> None:
+    known = FeedPolicies.of(
+        [policy("MISO", "lmp", "RT"), policy("MISO", "lmp"), policy("MISO"), policy(ANY, "tick"), policy()]
+    )
+    assert known.of_source(source_id) == (policy(*found) if found else None)
+
+
 def test_no_policy_may_speak_of_a_feed() -> None:
     assert FeedPolicies.of([policy("PJM")]).find("MISO", "lmp", "RT") is None
 

@@ -52,7 +52,8 @@ def test_a_key_digests_tenant_instrument_instant_source_and_sequence() -> None:
 
 def test_a_content_digests_numbers_labels_and_flags() -> None:
     numbers = [units(Decimal(number)) if number else None for number in ("3.30", "2", None, None, "-1.5", None, None)]
-    expected = digest(*numbers, micros(at("10:05:00")), text("USD"), text("MMBtu"), int(Flag.PRICE_NEGATIVE))
+    labels = map(text, ("USD", "MMBtu", "NYMEX"))
+    expected = digest(*numbers, micros(at("10:05:00")), *labels, int(Flag.PRICE_NEGATIVE))
     assert content(ORDINARY) == expected
 
 
@@ -68,6 +69,7 @@ CHANGES: list[dict[str, Any]] = [
     {"interval_end": None},
     {"currency": "CAD"},
     {"unit": ""},
+    {"market": "ICE"},
     {"quality_flags": 0},
     {"quality_flags": int(Flag.PRICE_NEGATIVE | Flag.TS_FUTURE)},
 ]

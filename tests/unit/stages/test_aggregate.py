@@ -139,6 +139,15 @@ def test_a_corrected_late_tick_revises_its_bars_as_a_correction(aggregation: Agg
     assert (aggregation.column("open_price")[0], aggregation.column("trade_count")[0]) == (5, 1)
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_tick_stated_again_of_another_market_is_a_correction(aggregation: Aggregation, closed: bool) -> None:
+    said = (again(FIRST, market="ICE"), CLOSING)
+    aggregation.take(FIRST)
+    for fact in reversed(said) if closed else said:
+        aggregation.take(fact)
+    assert aggregation.column("market")[0] == "ICE"
+
+
 def test_coarser_bars_are_revised_for_the_reason_of_the_bar_that_changed(aggregation: Aggregation) -> None:
     aggregation.take(FIRST, SECOND, CLOSING, tick("2026-10-06T01:00:00"), tick("2026-10-06T02:00:00"))
     aggregation.restart()
