@@ -3,8 +3,8 @@
 import polars as pl
 
 from adapters.clickhouse.client import ClickHouse
-from adapters.clickhouse.table import ClickHouseTable, Layout
-from adapters.clickhouse.tick_table import KEY
+from adapters.clickhouse.table import Layout
+from adapters.clickhouse.tick_table import KEY, TickStatements
 from adapters.clickhouse.windows import rows_within
 from domain.batch import INSTANT
 from domain.gold.taxonomy import EnrichedTicks
@@ -21,7 +21,7 @@ EXTENTS = {
 }
 
 
-class ClickHouseEnrichedTable(ClickHouseTable[EnrichedTicks]):
+class ClickHouseEnrichedTable(TickStatements[EnrichedTicks]):
     """Ticks with what is known of their instruments; a newer tick wins, and of one tick the newer metadata."""
 
     def __init__(self, client: ClickHouse) -> None:

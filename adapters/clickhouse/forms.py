@@ -72,7 +72,13 @@ FORMS: Mapping[str, Form] = {
     "taxonomy": Form("taxonomy_json", pl.String, "toJSONString(taxonomy)", _same, _same),
     "tags": Form("tags_json", pl.String, "toJSONString(tags)", _same, _same),
     "revision": Form("revision_text", pl.String, "toString(revision)", _number_text, _wide_number),
-    "rank": Form("rank_hex", pl.String, "leftPad(lower(hex(rank)), 64, '0')", _same, _same),
+    "rank": Form(
+        "rank_hex",
+        pl.String,
+        "concat(leftPad(lower(hex(rank)), 64, '0'), leftPad(lower(hex(content)), 16, '0'))",
+        _same,
+        _same,
+    ),
     "raw": Form("raw_base64", pl.String, "base64Encode(raw)", _base64, _bytes),
     "lineage_partitions": Form(
         "lineage_spans",

@@ -85,12 +85,16 @@ class ClickHouseTable(Generic[B]):
             StoreUnavailable: Nothing is promised about the batch; write it again.
             RowsRefused: Some rows can never be stored; all others are.
         """
-        sent = self.columns.sent(rows.frame)
+        sent = self._sent(rows)
         refused = [one for block in blocks(sent, self.layout) for one in self._stored_but(block)]
         if refused:
             raise RowsRefused(
                 self.layout.name, pl.concat([row for row, _ in refused]), [reason for _, reason in refused]
             )
+
+    def _sent(self, rows: B) -> pl.DataFrame:
+        """Rows as an insert takes them."""
+        return self.columns.sent(rows.frame)
 
     def final(self) -> pl.DataFrame:
         """All rows at their highest version, in the order of their keys, with the columns the table stores."""

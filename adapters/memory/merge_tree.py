@@ -24,8 +24,8 @@ class Layout:
 
     key: Callable[[pl.DataFrame], pl.Series]
     """Integer identity of each row."""
-    version: Callable[[pl.DataFrame], pl.Series]
-    """Of two rows with one key the greater stays."""
+    version: Callable[[pl.DataFrame], Sequence[pl.Series]]
+    """Of two rows with one key the greater stays; of these columns the first decides, then the next."""
     place: Callable[[pl.DataFrame], pl.Series]
     """Int64, a period code: the row's series and minute."""
 
@@ -96,7 +96,8 @@ def winners(layout: Layout, rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     repeated = key.is_duplicated()
     several = repeated.arg_true()
-    by_version = several[layout.version(rows[several]).arg_sort()]
+    rivals = rows[several]
+    by_version = several[rivals.select(pl.arg_sort_by(layout.version(rivals), maintain_order=True)).to_series()]
     lasting = by_version.filter(key[by_version].is_last_distinct())
     return rows[pl.concat([(~repeated).arg_true(), lasting]).sort()]
 

@@ -29,8 +29,8 @@ _EPOCH = pl.Series([0], dtype=pl.Int64)
 _MINUTE_US = 60_000_000
 
 
-def _column(name: str) -> Any:
-    return lambda rows: rows[name]
+def _columns(*names: str) -> Any:
+    return lambda rows: [rows[name] for name in names]
 
 
 def _of_series(rows: pl.DataFrame) -> pl.Series:
@@ -49,37 +49,29 @@ def _nowhere(rows: pl.DataFrame) -> pl.Series:
     return _EPOCH.new_from_index(0, rows.height)
 
 
-def _knowledge(rows: pl.DataFrame) -> pl.Series:
+def _knowledge(rows: pl.DataFrame) -> list[pl.Series]:
     """Of two statements about one tick the newer stays; at equal versions the one of the greater content."""
-    shift = pl.Series([1 << 64], dtype=pl.UInt128)
-    return rows["version"].cast(pl.UInt128) * shift + content_digests(rows).cast(pl.UInt128)
+    return [rows["version"], content_digests(rows)]
 
 
 TICKS = Layout(key_digests, _knowledge, lambda rows: period_code(rows["series"], rows["ts"]))
-ENRICHED = Layout(
-    key_digests,
-    lambda rows: (
-        rows["version"].cast(pl.UInt128) * pl.Series([1 << 64], dtype=pl.UInt128)
-        + rows["metadata_version"].cast(pl.UInt128)
-    ),
-    TICKS.place,
-)
-BARS = Layout(_of_start, _column("revision"), _of_start)
+ENRICHED = Layout(key_digests, lambda rows: [*_knowledge(rows), rows["metadata_version"]], TICKS.place)
+BARS = Layout(_of_start, _columns("revision"), _of_start)
 BAR_REVISIONS = Layout(
     lambda rows: rows.select(pl.struct("series", "interval", "interval_start", "revision").hash()).to_series(),
-    _column("revision"),
+    _columns("revision"),
     _of_start,
 )
-SEALS = Layout(_of_series, lambda rows: rows["sealed_until"].to_physical(), _of_series)
-LATEST = Layout(_of_series, _column("rank"), _of_series)
+SEALS = Layout(_of_series, _columns("sealed_until"), _of_series)
+LATEST = Layout(_of_series, _columns("rank"), _of_series)
 DEAD_LETTERS = Layout(
-    _of_coordinates("stage", "topic", "partition", "offset", "row_index"), _column("retry_count"), _nowhere
+    _of_coordinates("stage", "topic", "partition", "offset", "row_index"), _columns("retry_count"), _nowhere
 )
-OUTCOMES = Layout(_of_coordinates("topic", "partition", "offset"), _column("ticks"), _nowhere)
+OUTCOMES = Layout(_of_coordinates("topic", "partition", "offset"), _columns("ticks"), _nowhere)
 
 LEDGER = Layout(
     _of_coordinates(*LEDGER_KEY),
-    _column("counted_to"),
+    _columns("counted_to"),
     lambda rows: period_code(rows["topic"].cast(NAME), rows["hour"]),
 )
 

@@ -1,7 +1,7 @@
 """
 The price cache in Redis: `tenant:{tenant_id}:latest:{instrument_id}`, a hash of `version` and `record`.
 
-The version is the rank, 64 digits, compared as text: Lua's numbers are doubles. A key is never deleted and never set
+The version is the rank, 80 digits, compared as text: Lua's numbers are doubles. A key is never deleted and never set
 but by the compare-and-set below, so that whoever is slow moves nothing back.
 """
 

@@ -113,7 +113,7 @@ def _from_hexadecimal(carrier: pl.Series, _dtype: Any) -> pl.Series:
 
 
 def _rank(carrier: pl.Series, _dtype: Any) -> pl.Series:
-    return carrier.set(~carrier.str.contains("^[0-9a-f]{64}$"), None)
+    return carrier.set(~carrier.str.contains("^[0-9a-f]{80}$"), None)
 
 
 def _to_iso(column: pl.Series) -> pl.Series:
@@ -218,7 +218,7 @@ INSTANT_ISO = Shape("instant, ISO 8601, UTC", "string", Style.QUOTED, "string", 
 DIGITS_39 = Shape("unsigned 128-bit number as 39 digits", "string", Style.QUOTED, "string", digits_128, _cast, str)
 DIGEST = Shape("16 hexadecimal digits", "string", Style.QUOTED, "string", hexadecimal_64, _from_hexadecimal, str)
 PLAIN = Shape("text of plain ASCII", "string", Style.QUOTED, "string", _same, _cast, str)
-RANK = Shape("64 hexadecimal digits", "string", Style.QUOTED, "string", _same, _rank, str)
+RANK = Shape("80 hexadecimal digits", "string", Style.QUOTED, "string", _same, _rank, str)
 BYTES = Shape("bytes in base64", "string", Style.QUOTED, "string", _to_base64, _from_base64, str)
 NAMES = Shape(
     "sorted names of flags", "array of strings", Style.BARE, ARRAY_OF_STRINGS, _to_names, _from_names, msgspec.Raw

@@ -15,6 +15,7 @@ import polars as pl
 from adapters.wire.event_columns import digits_128, flag_names, hexadecimal_64
 from domain.batch import stored_columns
 from domain.gold.taxonomy import EnrichedTick
+from domain.served.latest_price import RANK_DIGITS
 
 MAP = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
 """A map at the border: polars has none, and parquet reads a list of keys and values."""
@@ -82,7 +83,7 @@ def _texts(column: pl.Series) -> pl.Series:
 
 
 def _rank(column: pl.Series) -> pl.Series:
-    decimal = [f"{int(digits, 16):0{DIGITS_256}d}" for digits in column]
+    decimal = [f"{int(digits[:RANK_DIGITS], 16):0{DIGITS_256}d}" for digits in column]
     return pl.Series(column.name, decimal, dtype=pl.String)
 
 

@@ -22,7 +22,7 @@ from domain.silver.quality import eligible
 from domain.silver.tick import TickBatch
 
 TS_SEQ_VERSION = 48
-"""Digits of a rank that say all but the source."""
+"""Digits of a rank that say all but the source and the content."""
 
 
 class DriftKind(StrEnum):
@@ -89,13 +89,11 @@ def later_in_silver(newest: pl.DataFrame, served: LatestPrices) -> pl.DataFrame:
         later one, all else being equal, is not looked at.
     """
     series = pl.concat_str(pl.col("tenant_id"), pl.lit("|"), pl.col("instrument_id")).cast(SERIES).alias("series")
-    nobody = pl.repeat(0, newest.height, dtype=pl.UInt64, eager=True)
-    rank = rank_of(newest["ts"], newest["source_seq"], newest["version"], nobody)
+    rank = rank_of([newest["ts"], newest["source_seq"], newest["version"]])
     beside = newest.select(series, "ts", rank.alias("newest")).join(
         served.frame.select("series", "rank"), on="series", how="left"
     )
-    said, held = (pl.col(name).str.head(TS_SEQ_VERSION) for name in ("newest", "rank"))
-    later = beside.filter((said > held).fill_null(value=True))
+    later = beside.filter((pl.col("newest") > pl.col("rank").str.head(TS_SEQ_VERSION)).fill_null(value=True))
     start = pl.col("ts").dt.truncate("1m").cast(INSTANT)
     return later.select("series", start.alias("start"), (start + timedelta(minutes=1)).alias("end"))
 

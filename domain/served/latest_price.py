@@ -2,7 +2,7 @@
 The latest price of each instrument: the maximum of its ticks by (ts, source_seq, version, source). It never moves back.
 
 The order is carried as `rank`, a text that compares as the order does, so that a table, a cache and a reader agree on
-which of two prices is the later one. A price's *content* is what a reader would notice: a repeat has the same content
+which of two prices is the later one; where one key was stated twice at equal versions, the greater content is. A price's *content* is what a reader would notice: a repeat has the same content
 under a higher version.
 
 Source: contracts.md §2, order and version; design.md §2 and §4, project.
@@ -21,7 +21,7 @@ from domain.batch import INSTANT, PRICE, Batch, column
 from domain.gold.taxonomy import EnrichedTicks
 from domain.identity import SERIES
 from domain.silver.quality import RECORD_FLAGS, eligible
-from domain.silver.tick import TickBatch, source_hashes
+from domain.silver.tick import TickBatch, content_digests, source_hashes
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +44,7 @@ class LatestPrice:
     metadata: str = column(pl.String, "Further facts as a JSON object of strings.")
     updated_at: datetime = column(INSTANT, "When this row was made.")
     rank: str = column(
-        pl.String, "ts, source_seq, version, source hash as 64 hexadecimal digits; compares as the order does."
+        pl.String, "ts, source_seq, version, source hash, content as 80 hexadecimal digits; compares as the order does."
     )
     series: str = column(SERIES, "tenant_id|instrument_id.", stored=False)
 
@@ -55,26 +55,30 @@ class LatestPrices(Batch[LatestPrice]):
     fact = LatestPrice
 
 
+RANK_DIGITS = 64
+"""Of a rank, without the content."""
 CONTENT = ("market", "symbol", "ts", "price", "volume", "quality_flags", "source_id", "source_seq", "currency", "unit")
 """What a reader would notice. Version, metadata and stamps are left out: a repeat changes only those."""
 
 
-def rank_of(ts: pl.Series, source_seq: pl.Series, version: pl.Series, source: pl.Series) -> pl.Series:
+def rank_of(parts: Sequence[pl.Series]) -> pl.Series:
     """
-    The order of ticks as text: each part in 16 hexadecimal digits, the most significant first.
+    An order as text: each of its parts in 16 hexadecimal digits, the most significant first.
 
     Args:
-        ts: INSTANT, from 1970 on.
-        source_seq: The source's sequence.
-        version: Version of the tick.
-        source: Order of its source (`source_hashes`).
+        parts: Instants from 1970 on, and UInt64.
 
     Returns:
-        64 digits a row.
+        As many rows, `rank`.
     """
-    parts = (ts.to_physical(), source_seq, version, source)
-    packed = struct.pack(f">{4 * len(ts)}Q", *chain.from_iterable(zip(*parts, strict=True))).hex()
-    return pl.Series("rank", [packed[at : at + 64] for at in range(0, len(packed), 64)], dtype=pl.String)
+    width, numbers = 16 * len(parts), [part.to_physical() for part in parts]
+    packed = struct.pack(f">{len(parts) * len(parts[0])}Q", *chain.from_iterable(zip(*numbers, strict=True))).hex()
+    return pl.Series("rank", [packed[at : at + width] for at in range(0, len(packed), width)], dtype=pl.String)
+
+
+def _ties(ticks: pl.DataFrame) -> list[pl.Series]:
+    """What decides between ticks of one instant."""
+    return [ticks["source_seq"], ticks["version"], source_hashes(ticks["source_id"]), content_digests(ticks)]
 
 
 def latest_of(ticks: EnrichedTicks | TickBatch, made_at: datetime) -> LatestPrices:
@@ -88,16 +92,13 @@ def latest_of(ticks: EnrichedTicks | TickBatch, made_at: datetime) -> LatestPric
     frame = ticks.frame
     may = eligible(frame["quality_flags"])
     frame = frame if may.all() else frame.filter(may)
-    last = frame.select(name for name in LatestPrices.schema if name in frame.columns)[_last(frame)]
-    rank = rank_of(last["ts"], last["source_seq"], last["version"], source_hashes(last["source_id"]))
-    return LatestPrices(
-        last.select(
-            *last.columns[: last.columns.index("series")],
-            pl.lit(made_at, dtype=INSTANT).alias("updated_at"),
-            rank,
-            "series",
-        ).with_columns(pl.col("quality_flags") & int(RECORD_FLAGS))
+    last = frame[_last(frame)]
+    made = last.with_columns(
+        pl.col("quality_flags") & int(RECORD_FLAGS),
+        pl.lit(made_at, dtype=INSTANT).alias("updated_at"),
+        rank_of([last["ts"], *_ties(last)]),
     )
+    return LatestPrices(made[list(LatestPrices.schema)])
 
 
 def _last(frame: pl.DataFrame) -> pl.Series:
@@ -107,10 +108,8 @@ def _last(frame: pl.DataFrame) -> pl.Series:
     code = code.gather(newest)
     if not code.is_duplicated().any():
         return newest
-    tied = frame.select("source_seq", "version", "source_id")[newest]
-    order = tied.select(
-        pl.arg_sort_by(tied["source_seq"], tied["version"], source_hashes(tied["source_id"]))
-    ).to_series()
+    tied = frame[newest]
+    order = tied.select(pl.arg_sort_by(_ties(tied))).to_series()
     return newest.gather(order).filter(code.gather(order).is_last_distinct())
 
 

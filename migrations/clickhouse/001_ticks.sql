@@ -1,5 +1,7 @@
 -- Clean ticks, and the same with what is known of their instruments.
 -- A column named *_text or *_json is never stored: writers send it, and the column after it is made of it.
+-- Of two statements of one key the newer stays, at equal versions the one of the greater content: `precedence`. Writers
+-- send a digest of the content; of one content the newer metadata stays.
 -- Every copy of a key lies in one partition, because `ts` is part of the key: FINAL is exact partition by partition.
 
 CREATE TABLE IF NOT EXISTS silver_ticks
@@ -34,12 +36,14 @@ CREATE TABLE IF NOT EXISTS silver_ticks
     raw_partition Int32,
     raw_offset Int64,
     raw_index Int32,
+    content UInt64 EPHEMERAL 0,
+    precedence UInt128 DEFAULT toUInt128(version) * toUInt128('18446744073709551616') + content,
     CONSTRAINT someone_owns_it CHECK tenant_id != '' AND instrument_id != '',
     CONSTRAINT price_has_ten_digits CHECK abs(price) < 10000000000,
     CONSTRAINT time_is_plausible CHECK ts >= '1970-01-01 00:00:00' AND ts < '2100-01-01 00:00:00',
     CONSTRAINT interval_ends_after_its_start CHECK ifNull(interval_end > ts, 1)
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY toYYYYMMDD(ts)
 ORDER BY (tenant_id, instrument_id, ts, source_id, source_seq)
 SETTINGS index_granularity = 2048;
@@ -85,11 +89,14 @@ CREATE TABLE IF NOT EXISTS enriched_ticks
     tags Array(String) DEFAULT JSONExtract(tags_json, 'Array(String)'),
     metadata_version UInt64,
     row_version UInt128 DEFAULT toUInt128(version) * toUInt128('18446744073709551616') + metadata_version,
+    content UInt64 EPHEMERAL 0,
+    precedence UInt256 DEFAULT toUInt256(version) * toUInt256('340282366920938463463374607431768211456')
+        + toUInt256(content) * toUInt256('18446744073709551616') + metadata_version,
     CONSTRAINT someone_owns_it CHECK tenant_id != '' AND instrument_id != '',
     CONSTRAINT price_has_ten_digits CHECK abs(price) < 10000000000,
     CONSTRAINT time_is_plausible CHECK ts >= '1970-01-01 00:00:00' AND ts < '2100-01-01 00:00:00'
 )
-ENGINE = ReplacingMergeTree(row_version)
+ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY toYYYYMMDD(ts)
 ORDER BY (tenant_id, instrument_id, ts, source_id, source_seq)
 SETTINGS index_granularity = 2048;

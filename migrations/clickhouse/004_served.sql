@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS served_latest
     metadata Map(String, String) DEFAULT JSONExtract(metadata_json, 'Map(String, String)'),
     updated_at DateTime64(6, 'UTC'),
     rank_hex String EPHEMERAL '',
-    rank UInt256 DEFAULT reinterpretAsUInt256(reverse(unhex(rank_hex))),
+    rank UInt256 DEFAULT reinterpretAsUInt256(reverse(unhex(substring(rank_hex, 1, 64)))),
+    content UInt64 DEFAULT reinterpretAsUInt64(reverse(unhex(substring(rank_hex, 65)))),
     CONSTRAINT someone_owns_it CHECK tenant_id != '' AND instrument_id != '',
     CONSTRAINT price_has_ten_digits CHECK abs(price) < 10000000000,
     CONSTRAINT rank_begins_with_the_time CHECK bitShiftRight(rank, 192) = toUnixTimestamp64Micro(ts)

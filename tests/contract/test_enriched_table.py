@@ -1,6 +1,7 @@
 """What every table of enriched ticks promises beyond what all tables do (test_tables.py)."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ from adapters.memory.tables import MemoryEnrichedTable
 from application.ports.enriched_table import EnrichedTable
 from application.reenrichment import SPANS
 from domain.gold.taxonomy import EnrichedTick, EnrichedTicks
+from domain.silver.tick import content_digests
 from tests.builders import at
 from tests.support.clickhouse import TRANSPORTS, database, emptied
 from tests.unit.wire_events.facts import enriched_tick
@@ -80,6 +82,20 @@ class EnrichedTableContract:
         assert found(table.behind(spans(("default|NG_HH", "10:00", "11:00", 4)))) == []
         table.upsert(EnrichedTicks.of([row("10:00", 2, version=6)]))
         assert found(table.behind(spans(("default|NG_HH", "10:00", "11:00", 4)))) == [("default|NG_HH", at("10:00"), 2)]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_of_two_equally_new_ticks_the_greater_content_stays_whatever_the_metadata(
+        self, table: EnrichedTable, order: tuple[int, int]
+    ) -> None:
+        said = EnrichedTicks.of([row(price=Decimal(5)), row(price=Decimal(6))]).frame
+        greater = content_digests(said).arg_max() or 0
+        said = said.with_columns(
+            metadata_version=pl.Series([1 if at == greater else 2 for at in (0, 1)], dtype=pl.UInt64)
+        )
+        for position in order:
+            table.upsert(EnrichedTicks(said[position : position + 1]))
+        left = table.behind(spans(("default|NG_HH", "10:00", "11:00", 9)))
+        assert left.frame["price"].to_list() == [said["price"][greater]]
 
     def test_rows_come_back_as_they_were_stored(self, table: EnrichedTable) -> None:
         stored = row(quality_flags=3, tags='["a"]', source_event_id="", source_system="", trace_id="")

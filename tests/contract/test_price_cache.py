@@ -59,6 +59,15 @@ class PriceCacheContract:
         cache.upsert(latest_of(enriched_batch([tick()]), TEN.replace(hour=11)))
         assert cache.of("default", "NG_HH") == first
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_of_two_equally_new_prices_the_greater_content_stays(
+        self, cache: PriceCache, order: tuple[int, int]
+    ) -> None:
+        said = [latest(tick(price=price)) for price in ("5", "6")]
+        for position in order:
+            cache.upsert(said[position])
+        assert cache.of("default", "NG_HH") == max(said, key=lambda rows: rows.frame["rank"].item())
+
     def test_instruments_and_tenants_are_apart(self, cache: PriceCache) -> None:
         cache.upsert(latest(tick(price="1"), tick(price="2", instrument_id="B"), tick(price="3", tenant_id="b")))
         told = [

@@ -13,7 +13,7 @@ from adapters.memory.tables import MemoryTickTable
 from application.ports.tick_table import TickTable
 from domain.batch import INSTANT, stored_columns
 from domain.identity import SERIES
-from domain.silver.tick import Tick, TickBatch
+from domain.silver.tick import Tick, TickBatch, content_digests
 from tests.builders import TEN, at, tick, ticks
 from tests.support.clickhouse import TRANSPORTS, database, emptied
 from tests.unit.wire_events.facts import full_tick_fields
@@ -78,6 +78,17 @@ class TickTableContract:
             table.upsert(ticks(facts[position]))
         assert found(table.within(windows(("default|NG_HH", "10:00", "10:05")))) == [("default|NG_HH", TEN, Decimal(2))]
         assert table.final()["price"].to_list() == [2]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_of_two_equally_new_statements_the_greater_content_stays(
+        self, table: TickTable, order: tuple[int, int]
+    ) -> None:
+        said = ticks(tick(price="5", version=2**64 - 1), tick(price="6", version=2**64 - 1))
+        for position in order:
+            table.upsert(TickBatch(said.frame[position : position + 1]))
+        greater = said.frame[content_digests(said.frame).arg_max() :]["price"][0]
+        assert table.final()["price"].to_list() == [greater]
+        assert found(table.within(windows(("default|NG_HH", "10:00", "10:05")))) == [("default|NG_HH", TEN, greater)]
 
     def test_of_two_statements_in_one_batch_the_higher_version_stays(self, table: TickTable) -> None:
         table.upsert(ticks(tick(price="2", version=2), tick(price="1", version=1)))

@@ -378,7 +378,7 @@ class LastWriterWins(MemoryPriceCache):
     """Sets prices without comparing."""
 
     def upsert(self, rows: LatestPrices) -> None:
-        written = rows.frame.with_columns(rank=pl.lit(f"{len(self._parts):064d}"))
+        written = rows.frame.with_columns(rank=pl.lit(f"{len(self._parts):080d}"))
         told = rows.frame["series"]
         self._parts = [*(part.filter(~part["series"].is_in(told.implode())) for part in self._parts), written]
 

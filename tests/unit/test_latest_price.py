@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.served.latest_price import LatestPrice, LatestPrices, Standing, content_digest, latest_of, rank_of
 from domain.silver.quality import Flag
-from domain.silver.tick import Tick
-from tests.builders import TEN, at, micros, tick
+from domain.silver.tick import Tick, content_digests
+from tests.builders import TEN, at, micros, tick, ticks
 from tests.steps.enriching import enriched_batch
 
 
@@ -30,17 +30,26 @@ def source_order(text: str) -> int:
 
 
 def order(fact: Tick) -> tuple[Any, ...]:
-    return fact.ts, fact.source_seq, fact.version, source_order(fact.source_id)
+    content = content_digests(ticks(fact).frame).item()
+    return fact.ts, fact.source_seq, fact.version, source_order(fact.source_id), content
 
 
 def test_rank_is_the_order_in_hexadecimal_digits() -> None:
-    fact = one(tick(TEN, source_seq=255, version=16, source_id="trades"))
-    assert fact.rank == f"{micros(TEN):016x}{255:016x}{16:016x}{source_order('trades'):016x}"
+    said = tick(TEN, source_seq=255, version=16, source_id="trades")
+    content = content_digests(ticks(said).frame).item()
+    assert one(said).rank == f"{micros(TEN):016x}{255:016x}{16:016x}{source_order('trades'):016x}{content:016x}"
 
 
 def test_rank_of_nothing_is_nothing() -> None:
     nothing = pl.Series(dtype=pl.UInt64)
-    assert rank_of(pl.Series(dtype=pl.Datetime("us", "UTC")), nothing, nothing, nothing).to_list() == []
+    assert rank_of([pl.Series(dtype=pl.Datetime("us", "UTC")), nothing]).to_list() == []
+
+
+def test_of_two_equally_new_statements_the_greater_content_is_the_latest() -> None:
+    said = [tick(price="1"), tick(price="2"), tick("09:59")]
+    digests = content_digests(ticks(*said).frame)
+    winner = said[digests.head(2).arg_max() or 0]
+    assert one(*said).price == one(*reversed(said)).price == winner.price
 
 
 @pytest.mark.parametrize(

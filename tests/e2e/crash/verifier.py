@@ -48,7 +48,7 @@ INTERVALS = ("5m", "1h", "1d")
 BARS = tuple(f"bars_{interval}" for interval in INTERVALS)
 TABLES = ("silver_ticks", "enriched_ticks", "served_latest", *BARS, "bar_seals", "dead_letters", "ledger")
 COLUMNS = {
-    "served_latest": "* REPLACE (leftPad(lower(hex(rank)), 64, '0') AS rank)",
+    "served_latest": "* REPLACE (concat(leftPad(lower(hex(rank)), 64, '0'), leftPad(lower(hex(content)), 16, '0')) AS rank)",
     "dead_letters": "topic, partition, offset, reason",
     **dict.fromkeys(BARS, "* REPLACE (toString(revision) AS revision)"),
 }

@@ -16,7 +16,7 @@ def place(rows: pl.DataFrame) -> pl.Series:
 
 
 def tree(*batches: list[Row]) -> MergeTree:
-    made = MergeTree(Layout(place, lambda rows: rows["version"], place), SCHEMA)
+    made = MergeTree(Layout(place, lambda rows: [rows["version"]], place), SCHEMA)
     for batch in batches:
         made.insert(pl.DataFrame(batch, schema=SCHEMA, orient="row"))
     return made

@@ -112,7 +112,7 @@ def latest_price(**fields: Any) -> LatestPrice:
         "unit": "MMBtu",
         "metadata": '{"a":"1"}',
         "updated_at": TEN + timedelta(microseconds=1),
-        "rank": "0" * 62 + "ff",
+        "rank": "0" * 78 + "ff",
         "series": SERIES,
     }
     return LatestPrice(**(believable | fields))

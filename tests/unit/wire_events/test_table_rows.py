@@ -109,7 +109,7 @@ def test_a_bar_keeps_its_decimals_and_tells_revision_and_digest_as_text() -> Non
 
 def test_a_rank_leaves_as_a_number_of_256_bits() -> None:
     stored = to_stored(
-        LatestPrices.of([latest_price(rank="f" * 64), latest_price(rank="0" * 63 + "a")]).frame, LatestPrice
+        LatestPrices.of([latest_price(rank="f" * 80), latest_price(rank="0" * 63 + "a" + "f" * 16)]).frame, LatestPrice
     )
 
     assert stored["rank"].to_list() == [str(2**256 - 1), "10".zfill(78)]
