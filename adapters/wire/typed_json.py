@@ -3,19 +3,17 @@ JSON read fast: messages of a known form, straight into typed records.
 
 msgspec checks the syntax of every byte, also of what it skips, but for two things checked here: UTF-8 in skipped texts,
 and depth. The first attempt therefore forbids fields it does not know, so nothing is skipped and nothing can nest but
-what stands under a number's key that is repeated; only a message that has unknown fields, other alphabets or many
-brackets pays for the two checks. Whatever this reader raises, `exact_json` finds out why.
+what stands under a number's key that is repeated; only a message that has unknown fields or other alphabets pays for
+the two checks. Whatever this reader raises, `exact_json` finds out why.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import repeat
-from operator import add
 from typing import Annotated, Any, Union
 
 import msgspec
 import polars as pl
 
-from adapters.wire.exact_json import MAX_DEPTH, is_too_deep
+from adapters.wire.exact_json import is_too_deep
 from domain.errors import DataprocError
 
 TEXT: Any = str | None
@@ -90,7 +88,7 @@ def message_reader_of(make: Callable[[bool], Any]) -> Callable[[Sequence[bytes]]
 
     def read_messages(texts: Sequence[bytes]) -> list[Any]:
         found = read(texts)
-        if not _are_harmless(texts):
+        if not all(map(bytes.isascii, texts)):
             for text in texts:
                 _refuse_hidden_hazards(text)
         return found
@@ -156,12 +154,6 @@ _NO_NUMBER = ("null", "")
 
 def _is_plain(number: bytes) -> bool:
     return number.isascii() and not number.startswith((b"[", b"{")) and b"\\" not in number
-
-
-def _are_harmless(texts: Sequence[bytes]) -> bool:
-    """Whether none of these, at least one, can hold bytes that are no UTF-8, or nest too deeply."""
-    brackets = map(add, map(bytes.count, texts, repeat(b"[")), map(bytes.count, texts, repeat(b"{")))
-    return max(brackets) <= MAX_DEPTH and all(map(bytes.isascii, texts))
 
 
 def _refuse_hidden_hazards(text: bytes | str) -> None:
