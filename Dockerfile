@@ -13,6 +13,7 @@ COPY adapters adapters
 COPY entrypoints entrypoints
 COPY migrations migrations
 COPY pyproject.toml specs.lock.json ./
+RUN /venv/bin/python -m compileall -q domain application adapters entrypoints
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 POLARS_MAX_THREADS=1
 USER 10001
 ENTRYPOINT ["python", "-m"]
