@@ -3,8 +3,8 @@ Late ticks: which of them repeat what is in their bars, and which ask for their 
 
 Connectors state every point again and again, so the owner of a partition keeps a bounded memory of winners (key →
 version, content), filled from the windows it has closed and from what it has read back of closed ones, never from a
-late tick by itself. A late tick is a repeat when it has the version known there, or a higher one with the content known
-there; any other asks, and its key leaves the memory until the recompute brings it back.
+late tick by itself. A late tick is a repeat when it has the version known there and no greater content, or a higher version
+with the content known there; any other asks, and its key leaves the memory until the recompute brings it back.
 
 Two exceptions. Where two ticks share their instrument, instant and sequence, versions decide open and close, so that no
 repeat is idle: such keys are not remembered. And a window is doubted where another owner may have read of it, or where
@@ -75,7 +75,8 @@ class Recognition:
         content = pl.select(pl.coalesce(just_closed["content"], known["content"])).to_series()
         same = late["content"] == content
         newer = (late["version"] > version) & same & ~self._is_doubted(late["window"], closed)
-        repeat = ((late["version"] == version) | newer).fill_null(value=False)
+        no_more = (late["version"] == version) & (late["content"] <= content)
+        repeat = (no_more | newer).fill_null(value=False)
         return Judged(repeat, (~same).fill_null(value=False))
 
     def learn(self, closed: pl.DataFrame, read: pl.DataFrame, repeats: pl.DataFrame, asking: pl.DataFrame) -> None:

@@ -21,9 +21,9 @@ from domain.gold.window import Limits
 from domain.identity import SERIES
 from domain.reprocessing import RecomputeRequest, RecomputeRequests
 from domain.silver.quality import Flag
-from domain.silver.tick import Tick, TickBatch
+from domain.silver.tick import Tick, TickBatch, content_digests
 from tests.aggregating import QUICK, Aggregation
-from tests.builders import at, micros, tick
+from tests.builders import at, micros, tick, ticks
 from tests.unit.gold.oracle import bars_of, read
 
 FIRST, SECOND, CLOSING = tick("10:01", "3.30"), tick("10:06", "3.31"), tick("10:20", "3.32")
@@ -146,6 +146,19 @@ def test_a_tick_stated_again_of_another_market_is_a_correction(aggregation: Aggr
     for fact in reversed(said) if closed else said:
         aggregation.take(fact)
     assert aggregation.column("market")[0] == "ICE"
+
+
+@pytest.mark.parametrize("prices", [("3.30", "5"), ("5", "3.30")])
+@pytest.mark.parametrize("late", [False, True])
+def test_of_two_equally_new_statements_the_greater_content_counts(
+    aggregation: Aggregation, late: bool, prices: tuple[str, str]
+) -> None:
+    first, second = (tick("10:01", price) for price in prices)
+    greater = max((first, second), key=lambda fact: content_digests(ticks(fact).frame).item())
+    for fact in (first, CLOSING, second) if late else (first, second, CLOSING):
+        aggregation.take(fact)
+    assert aggregation.column("close_price")[0] == greater.price
+    assert [request.reason for request in aggregation.asked()] == ["correction"] * (late and greater is second)
 
 
 def test_coarser_bars_are_revised_for_the_reason_of_the_bar_that_changed(aggregation: Aggregation) -> None:
