@@ -182,24 +182,29 @@ def corrects(statements: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
         known: `version` and `content` known of each key before, as `Winners.lookup` returns them.
 
     Returns:
-        True for what is newer than what was known, and says something else; False for a repeat, for what is first heard
+        True for what is newer than what was known, or as new and of greater content, and says something else; False for a repeat, for what is first heard
         of, and for what is older than what was known.
     """
-    rows = statements.with_columns(known["version"].alias("known_version"), known["content"].alias("known_content"))
+    standing, held = _standing(statements), _standing(known).fill_null(_UNKNOWN)
+    rows = statements.with_columns(standing, held.alias("held"), known["content"].alias("known_content"))
     before = rows["known_content"]
-    newer = rows["version"] > rows["known_version"].fill_null(_UNKNOWN)
+    newer = standing > held
     again = rows["key"].is_duplicated()
     if again.any():
         newer, before = _within_batch(rows.with_row_index("row").filter(again), newer, before)
     return newer & (before != rows["content"]).fill_null(value=False)
 
 
+def _standing(statements: pl.DataFrame) -> pl.Series:
+    """What is newer stands higher, and what is as new and of greater content."""
+    version = statements["version"].cast(pl.UInt128) * pl.Series([1 << 64], dtype=pl.UInt128)
+    return (version + statements["content"].cast(pl.UInt128)).alias("standing")
+
+
 def _within_batch(rows: pl.DataFrame, newer: pl.Series, before: pl.Series) -> tuple[pl.Series, pl.Series]:
     """What was known before each of these rows, whose keys come several times, counting the rows that came earlier."""
-    heard = pl.col("version").cum_max().shift(1).over("key")
-    rows = rows.sort("key", "arrival").with_columns(
-        raises=pl.col("version") > pl.max_horizontal(heard, "known_version").fill_null(_UNKNOWN)
-    )
+    heard = pl.col("standing").cum_max().shift(1).over("key")
+    rows = rows.sort("key", "arrival").with_columns(raises=pl.col("standing") > pl.max_horizontal(heard, "held"))
     newer = newer.clone().scatter(rows["row"], rows["raises"])
     raising = rows.filter("raises").with_columns(
         before=pl.coalesce(pl.col("content").shift(1).over("key"), "known_content")

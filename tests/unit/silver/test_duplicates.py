@@ -145,9 +145,9 @@ def told(known_before: list[Known], *rows: tuple[int, int, int, int]) -> list[bo
 
 
 def test_tells_corrections_from_news_and_repeats() -> None:
-    before = [(None, None), (10, 100), (10, 100), (10, 100), (10, 100)]
-    rows = [(1, 5, 50, 0), (2, 11, 100, 1), (3, 11, 101, 2), (4, 9, 101, 3), (5, 10, 101, 4)]
-    assert told(before, *rows) == [False, False, True, False, False]
+    before = [(None, None), *[(10, 100)] * 5]
+    rows = [(1, 5, 50, 0), (2, 11, 100, 1), (3, 11, 101, 2), (4, 9, 101, 3), (5, 10, 101, 4), (6, 10, 99, 5)]
+    assert told(before, *rows) == [False, False, True, False, True, False]
 
 
 def test_counts_what_came_earlier_in_the_batch_by_arrival() -> None:
@@ -162,7 +162,7 @@ def test_comparison_agrees_with_a_loop(batch: list[tuple[int, int, int]], before
     expected, best = [], dict(before)
     for key, version, content in batch:
         seen = best.get(key)
-        newer = seen is None or version > seen[0]
+        newer = seen is None or (version, content) > seen
         expected.append(newer and seen is not None and content != seen[1])
         if newer:
             best[key] = (version, content)
