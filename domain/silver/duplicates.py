@@ -182,8 +182,8 @@ def corrects(statements: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
         known: `version` and `content` known of each key before, as `Winners.lookup` returns them.
 
     Returns:
-        True for what is newer than what was known, or as new and of greater content, and says something else; False for a repeat, for what is first heard
-        of, and for what is older than what was known.
+        True for what is newer than what was known, or as new and of greater content, and says something else; False for
+        a repeat, for what is first heard of, and for what is older than what was known.
     """
     standing, held = _standing(statements), _standing(known).fill_null(_UNKNOWN)
     rows = statements.with_columns(standing, held.alias("held"), known["content"].alias("known_content"))
