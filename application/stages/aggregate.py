@@ -265,11 +265,14 @@ class AggregateBars:
         Slices of one window ascend in time. A sliced window is as many parts, and not as many as its ticks.
         """
         ticks = self.ticks.within(windows, self.patience.read_at_once).frame
-        halves = halved(windows) if ticks.height > self.patience.read_at_once else ()
+        too_many = ticks.height > self.patience.read_at_once
+        halves = halved(windows) if too_many else ()
         for half in halves:
             for part, read in self._stored_parts(half):
                 yield gathered(part, *self._periods.bounds(self.intervals.base, part["series"], part["open_ts"])), read
         if not halves:
+            # Those of one instant can't be divided: they are read whole, however many they are.
+            ticks = self.ticks.within(windows).frame if too_many else ticks
             ticks = ticks.filter(eligible(ticks["quality_flags"]))
             ticks = ticks.with_columns(*digests(ticks))
             yield parts_of_ticks(in_order(ticks)), ticks

@@ -647,8 +647,9 @@ def test_what_does_not_fit_into_memory_is_computed_in_slices(read_at_once: int) 
     worlds = [
         Aggregation(patience=attrs.evolve(QUICK, read_at_once=limit)) for limit in (QUICK.read_at_once, read_at_once)
     ]
+    at_once = [tick("10:03", str(price), source_seq=price) for price in range(1, 8)]
     for world in worlds:
-        world.take(FIRST, SECOND, tick("10:04", "3", source_id="other"), CLOSING)
+        world.take(FIRST, SECOND, *at_once, tick("10:04", "3", source_id="other"), CLOSING)
         world.take(*late)
         world.take(again(late[0]), again(late[1], price="1"))
     whole, sliced = worlds
