@@ -155,7 +155,7 @@ class RedisInstrumentCache:
                 return
 
     def _kept_s(self, history: History) -> float:
-        if not any(one.metadata_version for one in history):
+        if not any(one.commodity for one in history):
             return self.kept.unknown_s
         return self.kept.shortest_s + self.chance() * (self.kept.longest_s - self.kept.shortest_s)
 

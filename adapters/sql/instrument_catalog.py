@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from adapters.sql import schema
 from adapters.sql.database import Database, among
 from adapters.sql.reference_rows import WHOLE_ID, Row, entries_of, markets_of, patterns_of
-from adapters.sql.reference_store import last_load, metadata_floor
+from adapters.sql.reference_store import last_load, least_answer
 from domain.gold.catalog import EVERY_TENANT, Aliases, Catalog, names_of
 from domain.gold.instrument_name import InstrumentName
 from domain.gold.taxonomy import FOREVER, History, InstrumentKey
@@ -43,7 +43,7 @@ def _looked_up(connection: Connection, instruments: Sequence[InstrumentKey]) -> 
         entries=entries_of(rows),
         patterns=patterns_of(rows),
         markets=markets_of(markets),
-        floor=metadata_floor(connection),
+        floor=least_answer(connection),
     )
     by_tenant = {tenant: attrs.evolve(catalog, aliases=aliases[tenant]) for tenant in tenants}
     return {key: by_tenant[key.tenant_id].history(key) for key in instruments}

@@ -11,6 +11,7 @@ from adapters.sql import schema
 from adapters.sql.database import Database
 from adapters.sql.reference_rows import PARTS
 from application.ports.reference_store import Change, Reference, StaleReference
+from domain.gold.catalog import LEAST_ANSWER
 
 ROWS_AT_ONCE = 1_000
 
@@ -49,6 +50,11 @@ def last_load(connection: Connection) -> int:
 def metadata_floor(connection: Connection) -> int:
     """The least version of what is known of any instrument."""
     return connection.execute(sa.select(sa.func.max(schema.reference_loads.c.metadata_floor))).scalar() or 0
+
+
+def least_answer(connection: Connection) -> int:
+    """The least metadata_version of an answer; 0 where nothing was ever loaded."""
+    return max(metadata_floor(connection), min(LEAST_ANSWER, last_load(connection)))
 
 
 def _write(connection: Connection, changes: Sequence[Change], load: int, floor: int) -> None:

@@ -26,8 +26,8 @@ class InstrumentCatalog(Protocol):
         """
         Return the history of each of these instruments; every one asked for is answered.
 
-        Where nothing is known of an instrument, or not yet, its classification has no commodity and
-        metadata_version 0; what its market alone implies (the region) is filled in.
+        Where nothing is known of an instrument, or not yet, its classification has no commodity; what its market
+        alone implies (the region) is filled in. Once anything was loaded every answer has a metadata_version above 0.
 
         Raises:
             StoreUnavailable: Nothing is known about any of them now; ask again.

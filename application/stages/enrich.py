@@ -43,8 +43,8 @@ class EnrichTicks:
     An instrument nobody has described is flagged MISSING_METADATA and kept. What was looked up is remembered for
     `remembered_s` seconds, and for about `remembered_instruments` instruments; beyond either it is looked up anew.
     A catalog that can't be asked for its version, or about stored ticks, is asked again later: only a lookup for a new
-    tick waits for it. It waits `patience_s`; then such ticks go on as those of instruments nobody has described, and
-    once the catalog answers again, what is stored is gone through.
+    tick waits for it. It waits `patience_s`; then such ticks go on as those of instruments nobody has described, but for
+    their metadata_version, and once the catalog answers again, what is stored is gone through.
     """
 
     catalog: InstrumentCatalog
@@ -83,7 +83,7 @@ class EnrichTicks:
     _look_up_at_s: float = attrs.field(default=-math.inf, init=False)
     """When the next one is tried."""
     _owes: bool = attrs.field(default=False, init=False)
-    """Whether ticks went on without an answer."""
+    """Whether ticks went on without an answer, or may have."""
 
     def assigned(self, shares: Mapping[TopicPartition, Share]) -> None:
         """Take over partitions; reference data belongs to none of them, and stored ticks to the first."""
@@ -129,6 +129,8 @@ class EnrichTicks:
             version = self.catalog.version()
         except Retryable:
             self._ask_at_s = now_s + self.pause_s
+            # Others may go on without an answer meanwhile, and end before they have made up for it.
+            self._owes |= self._is_sweeper
             return
         self._ask_at_s = now_s + self.noticed_s
         if version != self._version or self._owes:

@@ -25,6 +25,10 @@ Named = tuple[str, str]
 """Whose entry, and the name or the pattern it speaks of."""
 
 
+LEAST_ANSWER = 1
+"""Once anything was loaded every answer has at least this metadata_version, so that rows that got none are behind."""
+
+
 @attrs.frozen(kw_only=True)
 class Entry:
     """What somebody says of an instrument, from `since` until just before `until`."""
@@ -102,7 +106,7 @@ class Catalog:
     """By tenant and expression."""
     markets: Mapping[str, MarketRegion] = attrs.field(factory=dict)
     aliases: Aliases = Aliases()
-    floor: int = 0
+    floor: int = LEAST_ANSWER
     """Least metadata_version of any answer, also of what nobody describes: it rises when something is taken back."""
     _by_tenant: Mapping[str, Sequence[Pattern]] = attrs.field(init=False, repr=False, eq=False)
 

@@ -32,7 +32,7 @@ class EnrichedTick(Tick):
         pl.String, "Further classification with method, confidence and version, as a JSON object of strings."
     )
     tags: str = column(pl.String, "Tags as a JSON array of strings; a list at the border.")
-    metadata_version: int = column(pl.UInt64, "Version of the metadata the row got; 0 where none is known.")
+    metadata_version: int = column(pl.UInt64, "Version of the metadata the row got; 0 where the catalog did not answer.")
 
 
 class EnrichedTicks(Batch[EnrichedTick]):
@@ -63,7 +63,7 @@ class Classification:
 
 
 UNKNOWN = Classification()
-"""What is known of an instrument nobody has described."""
+"""What is known of an instrument nobody has described, or could be asked about."""
 
 History = tuple[Classification, ...]
 """Classifications of one instrument, ascending by `since`; the first holds from the beginning."""

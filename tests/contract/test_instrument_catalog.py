@@ -77,9 +77,9 @@ class InstrumentCatalogContract:
         found = self.history(catalog, "MISO.LMP.RT.HUD-VL")
         told = [(one.since, one.commodity, one.region, one.metadata_version) for one in found]
         assert told == [
-            (BEGINNING, "", "us-miso", 0),
+            (BEGINNING, "", "us-miso", 1),
             (SOUTH_JOINED, "power", "south", 7),
-            (RETIRED, "", "us-miso", 0),
+            (RETIRED, "", "us-miso", 1),
         ]
 
     def test_one_period_follows_another(self, catalog: InstrumentCatalog) -> None:
@@ -117,8 +117,8 @@ class InstrumentCatalogContract:
 
     def test_of_an_unknown_instrument_only_what_its_market_implies_is_known(self, catalog: InstrumentCatalog) -> None:
         (node,) = self.history(catalog, "MISO.LMP.RT.SOME.NODE")
-        assert (node.commodity, node.region, node.product_tier, node.metadata_version) == ("", "us-miso", "", 0)
-        assert self.history(catalog, "NOBODY_KNOWS") == (UNKNOWN,)
+        assert (node.commodity, node.region, node.product_tier, node.metadata_version) == ("", "us-miso", "", 1)
+        assert self.history(catalog, "NOBODY_KNOWS") == (attrs.evolve(UNKNOWN, metadata_version=1),)
 
 
 def written(folder: Path, **files: str) -> Path:

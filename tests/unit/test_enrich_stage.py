@@ -20,6 +20,7 @@ from tests.builders import tick, ticks
 from tests.performing import Performed, StandingClock, Tally, polled
 
 GAS = Classification(commodity="natural_gas", metadata_version=3)
+NOBODY_S = attrs.evolve(UNKNOWN, metadata_version=1)
 NO_LIMITS = PriceLimits.of([])
 
 
@@ -49,7 +50,7 @@ class AskedCatalog:
         if self.down:
             raise StoreUnavailable("the catalog can't be reached")
         self.asked.append(sorted(instruments))
-        return {key: self.known.get(key.instrument_id, (Classification(),)) for key in instruments}
+        return {key: self.known.get(key.instrument_id, (NOBODY_S,)) for key in instruments}
 
 
 class NoLimits:
@@ -381,3 +382,38 @@ def test_then_they_go_on_undescribed_and_are_enriched_again_by_whoever_let_them_
     clock.seconds = 130
     enriching.turns()
     assert table.gone_through == 1
+
+
+def test_what_another_process_let_go_is_enriched_again_once_the_catalog_is_back(
+    enriching: Enriching, table: WatchedTable, catalog: AskedCatalog, clock: StandingClock
+) -> None:
+    """It may have ended before it could make up for that itself."""
+    catalog.loads = 7
+    for clock.seconds in (0, 300, 600):
+        enriching.turns()
+    catalog.down, clock.seconds = True, 605
+    enriching.turn()
+    unanswered = steps_of("NG_HH", (UNKNOWN,), NO_LIMITS)
+    said = tick("10:05")
+    table.upsert(enriched(ticks(said), Steps().extended({code_of(said): unanswered})))
+    catalog.down, clock.seconds = False, 665
+    enriching.turns()
+    assert enriching.commodities() == ["natural_gas"]
+
+
+def test_who_let_ticks_go_that_nobody_describes_asks_for_their_limits_later(
+    stage: EnrichTicks, table: WatchedTable, catalog: AskedCatalog, clock: StandingClock
+) -> None:
+    stage.assigned({PARTITION: Share()})
+    enriching = Enriching(stage, table, Performed({"enriched_ticks": table}))
+    catalog.loads = 7
+    enriching.turn()
+    catalog.down = True
+    with pytest.raises(StoreUnavailable):
+        enriching.turn(tick(instrument_id="NEW"))
+    clock.seconds = 60
+    enriching.turn(tick(instrument_id="NEW"))
+    assert table.final()["metadata_version"].to_list() == [0]
+    catalog.down, clock.seconds = False, 180
+    enriching.turns()
+    assert table.final()["metadata_version"].to_list() == [1]

@@ -140,6 +140,17 @@ class TestLoads:
         (history,) = SqlInstrumentCatalog(database).lookup([InstrumentKey("default", "A")]).values()
         assert [(one.commodity, one.metadata_version) for one in history] == [("gas", 2)]
 
+    def test_what_was_asked_before_anything_was_loaded_is_behind_the_first_load(
+        self, database: Database, tmp_path: Path
+    ) -> None:
+        catalog, keys = SqlInstrumentCatalog(database), [InstrumentKey("default", name) for name in "AB"]
+        before = catalog.lookup(keys)
+        file = tmp_path / "instruments.yaml"
+        file.write_text("version: 1\ngroups: [{instruments: [A], commodity: oil}]")
+        loaded(database, file)
+        after = catalog.lookup(keys)
+        assert [found[key][0].metadata_version for found in (before, after) for key in keys] == [0, 0, 1, 1]
+
     def test_what_did_not_change_keeps_its_version(self, database: Database, tmp_path: Path) -> None:
         file = tmp_path / "instruments.yaml"
         file.write_text("version: 1\ngroups: [{instruments: [A, B], commodity: oil}]")

@@ -66,7 +66,7 @@ def enriching(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Enrich
         found = Enriching(database, tmp_path)
         found.load(instruments=BEGINNING)
         found.enrich(*(tick(instrument_id=name) for name in "ABC"))
-        assert found.known() == {"A": ("power", 1, 0), "B": ("power", 1, 0), "C": ("", 0, 1 << 16)}
+        assert found.known() == {"A": ("power", 1, 0), "B": ("power", 1, 0), "C": ("", 1, 1 << 16)}
         yield found
 
 
