@@ -1,6 +1,6 @@
 """The product, as the world starts it: real stages, loops and tables in memory, over the simulator's ports."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, Protocol
@@ -31,6 +31,7 @@ from application.stages.enrich import EnrichTicks
 from application.stages.normalize import NormalizeTicks
 from application.stages.project import ProjectLatest
 from domain.gold.interval import BarIntervals
+from domain.gold.taxonomy import History, InstrumentKey
 from tests.simulation.ports import Asks, Readable
 
 READS = frozenset({"stored", "within", "of_partitions", "lookup", "limits", "extents", "behind", "version", "feeds"})
@@ -110,10 +111,34 @@ class Parts:
     patience: Patience
     remembered: int
     asks: Asks
+    heard: Callable[[str, tuple[Any, ...], Any], None]
+    """Told of every answer."""
+    reference_version: int
+    """Of the catalog; 0 where it is never away."""
 
     def read(self, table: str) -> Any:
         """A table as a stage reads it."""
-        return Readable(self.tables[table], table, self.asks, READS)
+        return self.asking(self.tables[table], table)
+
+    def asking(self, port: Any, name: str) -> Any:
+        """A port that is asked through the world."""
+        return Readable(port, name, self.asks, READS, self.heard)
+
+
+@attrs.frozen
+class Loaded:
+    """The catalog, after it was loaded so many times."""
+
+    inner: MemoryInstrumentCatalog
+    times: int
+
+    def version(self) -> int:
+        """How many times."""
+        return self.times
+
+    def lookup(self, instruments: Sequence[InstrumentKey]) -> Mapping[InstrumentKey, History]:
+        """What it says of these."""
+        return self.inner.lookup(instruments)
 
 
 def stage(name: str, parts: Parts) -> Any:
@@ -136,8 +161,8 @@ def _normalize(parts: Parts) -> NormalizeTicks:
 
 
 def _enrich(parts: Parts) -> EnrichTicks:
-    known = Readable(catalog(), "catalog", parts.asks, READS)
-    bounds = Readable(limits(), "limits", parts.asks, READS)
+    known = parts.asking(Loaded(catalog(), parts.reference_version), "catalog")
+    bounds = parts.asking(limits(), "limits")
     return parts.product.enrich(
         catalog=known,
         policies=bounds,
@@ -153,7 +178,7 @@ def _aggregate(parts: Parts) -> AggregateBars:
         tables={interval.name: parts.read(bar_table(interval.name)) for interval in parts.intervals.all},
         ticks=parts.read("silver_ticks"),
         seals=parts.read("bar_seals"),
-        policies=Readable(policies(), "policies", parts.asks, READS),
+        policies=parts.asking(policies(), "policies"),
         clock=parts.clock,
         meter=parts.meter,
         patience=parts.patience,

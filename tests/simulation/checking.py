@@ -6,13 +6,16 @@ has heard. `Wrong` is raised at the first thing that no run may ever show, whate
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import attrs
 import polars as pl
 
 from application.ports.event_log import TopicPartition
+from tests.oracle.meaning import Verdict, judge
+from tests.oracle.raw import RawMessage
 from tests.simulation.truth import BAR_CONTENT, MICROS_A_MINUTE, moment_us
 
 TS_FUTURE = 8
@@ -30,6 +33,9 @@ def US(name: str) -> pl.Expr:  # noqa: N802 it stands where a column stands
 TICK_KEY = ("tenant_id", "instrument_id", "ts", "source_id", "source_seq")
 BAR_KEY = ("tenant_id", "instrument_id", "interval_start")
 SERIES_KEY = ("tenant_id", "instrument_id")
+COORDINATES = ("topic", "partition", "offset")
+MINUTES = {"5m": 5, "1h": 60}
+"""Length of what is asked for anew."""
 
 
 class Wrong(AssertionError):
@@ -51,6 +57,22 @@ class SeenBar:
     content: tuple[Any, ...]
     """Values of BAR_CONTENT, of which the first is its end."""
     trade_count: int
+    reason: str
+    known_at: datetime
+
+    @property
+    def end_us(self) -> int:
+        """The first instant after it."""
+        return moment_us(self.content[0])
+
+    @property
+    def settled(self) -> bool:
+        """Whether its window is closed."""
+        return self.state != "provisional"
+
+    def says(self, other: "SeenBar") -> bool:
+        """Whether the two have the same content."""
+        return (self.content, self.trade_count) == (other.content, other.trade_count)
 
     @property
     def weight(self) -> int:
@@ -70,11 +92,13 @@ class SeenBar:
 
 @attrs.frozen
 class Heard:
-    """One record of the enriched topic."""
+    """One tick as a topic carries it."""
 
     key: Key
     version: int
     may_count: bool
+    at_s: float
+    """When it was announced."""
 
     @property
     def series(self) -> Key:
@@ -86,29 +110,82 @@ class Heard:
         """What it speaks of."""
         return int(self.key[2])
 
+    @property
+    def feed(self) -> tuple[str, str]:
+        """Whose feed, and which."""
+        return self.key[0], self.key[3]
+
+    @property
+    def rank(self) -> str:
+        """Where it stands among the prices of its series, but for its source."""
+        return f"{self.ts_us:016x}{self.key[4]:016x}{self.version:016x}"
+
+
+@attrs.frozen
+class Asked:
+    """One request to compute windows anew."""
+
+    series: Key
+    start_us: int
+    end_us: int
+    reason: str
+
+    def covers(self, series: Key, start_us: int) -> bool:
+        """Whether it asks for this window."""
+        return self.series == series and self.start_us <= start_us < self.end_us
+
 
 @attrs.define
 class Watcher:
     """What is visible so far."""
 
-    base_minutes: int
+    intervals: tuple[str, ...]
+    """The finest first."""
     sometimes: Counter[str]
+    now_s: Callable[[], float]
+    verdicts: dict[tuple[str, int, int], Verdict] = attrs.field(factory=dict)
+    """What must become of each raw message, by its coordinates."""
+    outcomes: set[tuple[str, int, int]] = attrs.field(factory=set)
+    letters: dict[str, dict[Key, bytes]] = attrs.field(factory=lambda: defaultdict(dict))
+    """Bytes of the dead letters in the table and in the topic, by coordinates."""
     versions: dict[str, dict[Key, int]] = attrs.field(factory=lambda: defaultdict(dict))
-    """Highest version by key, of silver_ticks and enriched_ticks."""
+    """Highest version by key, of silver_ticks and enriched_ticks, and of what was told of them."""
+    past: set[tuple[str, Key, tuple[Any, ...]]] = attrs.field(factory=set)
+    """Interval, key and content of what bar_revisions holds."""
     bars: dict[str, dict[Key, SeenBar]] = attrs.field(factory=lambda: defaultdict(dict))
     told_bars: dict[str, dict[Key, SeenBar]] = attrs.field(factory=lambda: defaultdict(dict))
     seals: dict[Key, int] = attrs.field(factory=dict)
     ranks: dict[str, dict[Key, tuple[str, tuple[Any, ...]]]] = attrs.field(factory=lambda: defaultdict(dict))
     """Rank and content of the latest prices, of the table, the cache and the topic."""
-    enriched: dict[int, dict[int, Heard]] = attrs.field(factory=lambda: defaultdict(dict))
+    normalized: dict[int, dict[int, Heard]] = attrs.field(factory=lambda: defaultdict(dict))
     """By partition and offset."""
+    enriched: dict[int, dict[int, Heard]] = attrs.field(factory=lambda: defaultdict(dict))
+    requests: dict[int, dict[int, Asked]] = attrs.field(factory=lambda: defaultdict(dict))
     committed: dict[tuple[str, TopicPartition], int] = attrs.field(factory=dict)
+
+    @property
+    def window_us(self) -> int:
+        """Length of a window."""
+        return MINUTES[self.intervals[0]] * MICROS_A_MINUTE
+
+    def said(self, messages: Iterable[RawMessage]) -> None:
+        """Raw messages have arrived."""
+        self.verdicts.update({message.coordinates: judge(message) for message in messages})
 
     def stored(self, table: str, rows: Any) -> None:
         """Rows have arrived in a table."""
         if not len(rows):
             return
-        if table in {"silver_ticks", "enriched_ticks"}:
+        if table == "outcomes":
+            self.outcomes.update(rows.frame.select(*COORDINATES).rows())
+        elif table == "dead_letters":
+            self._see_letters("table", rows.frame)
+        elif table == "bar_revisions":
+            self.past.update(
+                (name, *shown(key, bar))
+                for (key, bar), name in zip(bars_of(rows.frame), rows.frame["interval"], strict=True)
+            )
+        elif table in {"silver_ticks", "enriched_ticks"}:
             self._raise_versions(table, rows.frame)
         elif table.startswith("bars_"):
             self._see_bars(table.removeprefix("bars_"), rows.frame)
@@ -125,16 +202,23 @@ class Watcher:
             return
         if topic.startswith("normalized."):
             self._readable("silver_ticks", rows.frame)
+            self._hear_ticks(self.normalized, rows.frame, *placed())
         elif topic.startswith("enriched."):
             self._readable("enriched_ticks", rows.frame)
-            self._hear_ticks(rows.frame, *placed())
+            self._hear_ticks(self.enriched, rows.frame, *placed())
+        elif topic.startswith("processing.deadletter."):
+            self._see_letters("topic", rows.frame)
         elif topic.startswith("aggregated."):
             self._hear_bars(topic.split(".")[3], rows.frame)
         elif topic.startswith("served."):
             self._hear_prices(rows.frame)
         elif topic.startswith("processing.recompute"):
-            for reason in rows.frame["reason"]:
-                self.sometimes[f"asked to recompute: {reason}"] += 1
+            self._hear_requests(rows.frame, *placed())
+
+    def reasons(self, series: Key, start_us: int) -> set[str]:
+        """Why a window was asked for."""
+        asked = (one for records in self.requests.values() for one in records.values())
+        return {one.reason for one in asked if one.covers(series, start_us)}
 
     def beyond_all(self, seals: Any) -> bool:
         """Whether any of these seals lies beyond every instant that any feed has spoken of."""
@@ -142,30 +226,13 @@ class Watcher:
         highest = max(heard, default=0)
         return any(moment_us(until) > highest for until in seals.frame["sealed_until"])
 
-    def committing(
-        self, group: str, offsets: Mapping[TopicPartition, int], ends: Callable[[TopicPartition], int]
-    ) -> None:
-        """A group is about to resume from here; what lies before must never be needed again."""
-        for where, offset in offsets.items():
-            before = self.committed.get((group, where), 0)
-            require(offset >= before, "I8", lambda: f"{group} goes back from {before} to {offset} on {where}")  # noqa: B023
-            require(offset <= ends(where), "I8", lambda: f"{group} commits {offset} beyond the end of {where}")  # noqa: B023
-            if group == "aggregation" and where.topic.startswith("enriched."):
-                self._closed_before(where, before, offset)
-            self.committed[group, where] = offset
+    def start_us(self, heard: Heard) -> int:
+        """First instant of the window of a tick."""
+        return heard.ts_us // self.window_us * self.window_us
 
-    def _closed_before(self, where: TopicPartition, before: int, offset: int) -> None:
-        """No tick before the floor is in a window that is still open, unless it is said again, or better, behind it."""
-        length = self.base_minutes * MICROS_A_MINUTE
-        records = self.enriched[where.partition]
-        for at in range(before, offset):
-            heard = records.get(at)
-            if not heard or not heard.may_count:
-                continue
-            is_open = heard.ts_us // length * length + length > self.seals.get(heard.series, 0)
-            behind = (other for later, other in records.items() if later >= offset and other.key == heard.key)
-            kept = not is_open or any(other.version >= heard.version for other in behind)
-            require(kept, "I8", lambda: f"{where} is committed to {offset}, and {heard} at {at} is open")  # noqa: B023
+    def floor(self, group: str, topic: str, partition: int) -> int:
+        """From where a group resumes."""
+        return self.committed.get((group, TopicPartition(topic, partition)), 0)
 
     def _note_reasons(self, rows: pl.DataFrame) -> None:
         self.sometimes["closed windows were computed for a backfill"] += int((rows["reason"] == "backfill").sum())
@@ -179,16 +246,32 @@ class Watcher:
         seen = self.versions[table]
         for key, version in ticks_of(rows):
             require(seen.get(key, 0) >= version, "store before announce", lambda: f"{table} lacks {key}")  # noqa: B023
+        self._raise_versions(f"told of {table}", rows)
 
-    def _hear_ticks(self, rows: pl.DataFrame, partition: pl.Series, offset: pl.Series) -> None:
+    def _hear_ticks(
+        self, heard: dict[int, dict[int, Heard]], rows: pl.DataFrame, partition: pl.Series, offset: pl.Series
+    ) -> None:
         told = zip(partition, offset, ticks_of(rows), rows["quality_flags"], strict=True)
         for number, at, (key, version), flags in told:
-            self.enriched[number][at] = Heard(key, version, not flags & TS_FUTURE)
+            heard[number][at] = Heard(key, version, not flags & TS_FUTURE, self.now_s())
+
+    def _hear_requests(self, rows: pl.DataFrame, partition: pl.Series, offset: pl.Series) -> None:
+        asked = rows.select(*SERIES_KEY, US("interval_start"), "interval", "reason").rows()
+        for number, at, (tenant, instrument, start, interval, reason) in zip(partition, offset, asked, strict=True):
+            end = start + MINUTES[interval] * MICROS_A_MINUTE
+            self.requests[number][at] = Asked((tenant, instrument), start, end, reason)
+            self.sometimes[f"asked to recompute: {reason}"] += 1
+
+    def _see_letters(self, where: str, rows: pl.DataFrame) -> None:
+        self.letters[where].update({tuple(key): raw for *key, raw in rows.select(*COORDINATES, "raw").iter_rows()})
 
     def _see_bars(self, interval: str, rows: pl.DataFrame) -> None:
         seen = self.bars[interval]
         for key, bar in bars_of(rows):
             known = seen.get(key)
+            if known is None or bar.revision > known.revision:
+                remembered = (interval, *shown(key, bar)) in self.past
+                require(remembered, "bar_revisions", lambda: f"{interval} {key}: {bar} is not among them")  # noqa: B023
             if known is None:
                 seen[key] = bar
                 continue
@@ -216,6 +299,9 @@ class Watcher:
     def _see_prices(self, table: str, rows: pl.DataFrame) -> None:
         for key, rank, content in prices_of(rows):
             known = self.ranks[table].get(key)
+            lasting = self.ranks["served_latest"].get(key, ("",))[0]
+            in_turn = table == "served_latest" or rank <= lasting
+            require(in_turn, "table before cache", lambda: f"{key} has rank {rank} there, and {lasting} in the table")  # noqa: B023
             if known is None or rank > known[0]:
                 self.ranks[table][key] = rank, content
             elif rank < known[0]:
@@ -238,8 +324,16 @@ def ticks_of(rows: pl.DataFrame) -> list[tuple[Key, int]]:
 
 def bars_of(rows: pl.DataFrame) -> list[tuple[Key, SeenBar]]:
     """Bars by key."""
-    columns = rows.select(*SERIES_KEY, US("interval_start"), "revision", "state", "trade_count", *BAR_CONTENT).rows()
-    return [(row[:3], SeenBar(revision=row[3], state=row[4], trade_count=row[5], content=row[6:])) for row in columns]
+    columns = rows.select(
+        *SERIES_KEY, US("interval_start"), "revision", "state", "trade_count", "reason", "known_at", *BAR_CONTENT
+    ).rows()
+    names = ("revision", "state", "trade_count", "reason", "known_at")
+    return [(row[:3], SeenBar(**dict(zip(names, row[3:8], strict=True)), content=row[8:])) for row in columns]
+
+
+def shown(key: Key, bar: SeenBar) -> tuple[Key, tuple[Any, ...]]:
+    """A bar's key and content, as bar_revisions remembers them."""
+    return key, (bar.trade_count, *bar.content)
 
 
 def prices_of(rows: pl.DataFrame) -> list[tuple[Key, str, tuple[Any, ...]]]:

@@ -43,6 +43,8 @@ def ledger(world: World, truth: Truth) -> Iterator[str]:
     yield from conservation(world, truth)
     letters = rows_of(world.tables["dead_letters"].final(), ("topic", "partition", "offset"))
     yield from differences("I16 dead_letters", letters, refused)
+    told = {key: {"raw": told} for key, told in world.watcher.letters["topic"].items()}
+    yield from differences("I16 announced dead letters", told, refused)
 
 
 def conservation(world: World, truth: Truth) -> Iterator[str]:
@@ -64,11 +66,9 @@ def ticks(world: World, truth: Truth) -> Iterator[str]:
     wanted = truth.silver_rows()
     silver = rows_of(world.tables["silver_ticks"].final(), TICK_KEY)
     yield from differences("I3 silver_ticks", silver, wanted)
-    enriched = world.tables["enriched_ticks"].final()
-    yield from differences("I3 enriched_ticks", rows_of(enriched, TICK_KEY), wanted)
-    for symbol, commodity, flags in enriched.select("symbol", "commodity", "quality_flags").rows():
-        if bool(commodity) == bool(flags >> 16 & 1):
-            yield f"enriched_ticks: {symbol} has commodity {commodity!r} and flags {flags}"
+    enriched = rows_of(world.tables["enriched_ticks"].final(), TICK_KEY)
+    yield from differences("I3 enriched_ticks", enriched, wanted)
+    yield from differences("enriched_ticks", enriched, truth.enriched_rows())
 
 
 def bars_of(world: World, truth: Truth, interval: str) -> Iterator[str]:
@@ -77,9 +77,11 @@ def bars_of(world: World, truth: Truth, interval: str) -> Iterator[str]:
     found = rows_of(table, BAR_KEY)
     wanted = {key: {name: bar[name] for name in BAR} for key, bar in truth.bar_rows(interval).items()}
     yield from differences(f"I4 bars_{interval}", found, wanted)
-    weights = truth.weights(interval)
+    weights, known = truth.weights(interval), truth.known(interval)
     for key in found.keys() & wanted.keys():
         yield from one_bar(world, interval, key, found[key], weights[key])
+        if not known[key][0] <= found[key]["known_at"] <= known[key][1]:
+            yield f"known_at of bars_{interval}: {key} is {found[key]['known_at']}, not within {known[key]}"
 
 
 def one_bar(world: World, interval: str, key: Any, found: dict[str, Any], weight: tuple[int, int]) -> Iterator[str]:
@@ -102,9 +104,10 @@ def sums(world: World, interval: str) -> Iterator[str]:
     base = world.watcher.bars[world.swarm.intervals[0]]
     for (*series, start), bar in world.watcher.bars[interval].items():
         end = moment_us(bar.content[0])
-        below = [low.weight for key, low in base.items() if list(key[:2]) == series and start <= key[2] < end]
-        if bar.weight != sum(below):
-            yield f"I6 bars_{interval}: {(*series, start)} weighs {bar.weight}, and its parts {sum(below)}"
+        below = [low for key, low in base.items() if list(key[:2]) == series and start <= key[2] < end]
+        weight, known_at = sum(low.weight for low in below), max(low.known_at for low in below)
+        if (bar.weight, bar.known_at) != (weight, known_at):
+            yield f"I6 bars_{interval}: {(*series, start)} is {bar}, and its parts weigh {weight}, known at {known_at}"
 
 
 def seals(world: World, truth: Truth) -> Iterator[str]:

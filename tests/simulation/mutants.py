@@ -14,6 +14,8 @@ import attrs
 import polars as pl
 import pytest
 
+import application.stages.aggregate
+import domain.gold.taxonomy
 import domain.gold.window
 from adapters.memory.price_cache import MemoryPriceCache
 from adapters.memory.tables import MemoryBarTable
@@ -24,6 +26,7 @@ from application.ports.errors import Retryable
 from application.ports.event_log import Polled, TopicPartition
 from application.stage import Share
 from application.stages.aggregate import AggregateBars
+from application.stages.enrich import EnrichTicks
 from application.stages.normalize import NormalizeTicks
 from application.stages.project import ProjectLatest
 from domain.gold.bar import BarBatch
@@ -31,6 +34,7 @@ from domain.gold.recognition import Recognition
 from domain.gold.settling import Change, SettledBars
 from domain.gold.watermark import SealBook
 from domain.gold.window import Windows
+from domain.reprocessing import Waiting
 from domain.served.latest_price import LatestPrices
 from tests.simulation.building import Product
 from tests.simulation.swarm import FAULTS, STATEMENTS, Swarm
@@ -56,8 +60,7 @@ def leaning(
     """Worlds of a seed, but with these faults alone, these statements alone, and these settings."""
 
     def leant(swarm: Swarm) -> Swarm:
-        changed = dict(settings)
-        changed.setdefault("adapts", False)
+        changed = {"adapts": False, "catalog_away_s": 0.0, "edges": False, "late_minutes": (5, 120), **settings}
         if faults is not None:
             changed = {
                 "most_faults": 8,
@@ -151,6 +154,79 @@ def earlier_left_open() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def instead(of: Any, name: str, other: Callable[[Any], Any]) -> Iterator[None]:
+    """Something stands in for what a module or class has under this name; `other` is given that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of, name, other(getattr(of, name)))
+        yield
+
+
+def later_closed(ours: Any) -> Any:
+    """A close takes the later windows of its instrument with it."""
+
+    def sealing(windows: Windows, ticks: pl.DataFrame, due: pl.Series, *others: Any) -> Any:
+        return ours(windows, ticks, ticks["series"].is_in(ticks["series"].filter(due).implode()), *others)
+
+    return sealing
+
+
+def of_any_tenant(ours: Any) -> Any:
+    """A feed is a source, whoever's."""
+    return lambda partition, tenant_id, source_id: ours(partition, tenant_id.head(1), source_id)
+
+
+class KeepsWindows(AggregateBars):
+    """Holds on to open windows of partitions that go."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        held = self._windows
+        super().revoked(partitions)
+        self._windows = held
+
+
+class ForgetsAllSeals(AggregateBars):
+    """Forgets the seals of all partitions with those of one."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        super().revoked(partitions)
+        self._windows = attrs.evolve(self._windows, seals=SealBook())
+
+
+# What waits to be computed anew
+
+
+class KeepsRequests(AggregateBars):
+    """Holds on to requests of partitions that go."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        held = self._waiting
+        super().revoked(partitions)
+        self._waiting = held
+
+
+class ForgetsAllRequests(AggregateBars):
+    """Forgets the requests of all partitions with those of one."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        super().revoked(partitions)
+        self._waiting = Waiting()
+
+
+def behind_the_first(ours: Any) -> Any:
+    """The floor is the offset after the first request that waits."""
+
+    def floors(waiting: Waiting, positions: Mapping[int, int]) -> dict[int, int]:
+        return {number: min(at + 1, positions[number]) for number, at in ours(waiting, positions).items()}
+
+    return floors
+
+
+def by_time_alone(ours: Any) -> Any:
+    """Windows of two instruments are one where they begin together."""
+    return lambda *both: Waiting(ours(*both).windows.unique("start", keep="first", maintain_order=True))
+
+
 class CountsFutureTicks(AggregateBars):
     """Lets ticks from beyond their feed's horizon into windows."""
 
@@ -203,6 +279,32 @@ class LeavesProvisional(AggregateBars):
 
     def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> tuple[SettledBars, pl.DataFrame]:
         return super()._recomputed(windows, SealBook())
+
+
+def renamed(column: str, name: str, wrong: str) -> Callable[[Any], Any]:
+    """What settles bars calls a state or a reason by another's name."""
+
+    def settling(ours: Any) -> Any:
+        def settle(*arguments: Any) -> SettledBars:
+            bars: SettledBars = ours(*arguments)
+            return attrs.evolve(bars, rows=BarBatch(bars.rows.frame.with_columns(pl.col(column).replace(name, wrong))))
+
+        return settle
+
+    return settling
+
+
+def but_the_last_second(ours: Any) -> Any:
+    """Windows are read back without their last second."""
+    return lambda stage, windows: ours(stage, windows.with_columns(pl.col("end").dt.offset_by("-1s")))
+
+
+class BarsFirst(AggregateBars):
+    """Stores a bar, and then what it was."""
+
+    def _stored(self, *arguments: Any) -> Outcome:
+        outcome = super()._stored(*arguments)
+        return attrs.evolve(outcome, store=outcome.store[::-1])
 
 
 # Coarser bars
@@ -283,6 +385,15 @@ class TellsDifferencesOnly(AggregateBars):
         return attrs.evolve(outcome, announce=announce)
 
 
+class RemembersTold(AggregateBars):
+    """Goes on believing that all is told of what it told of before partitions moved."""
+
+    def _forget(self) -> None:
+        told = getattr(self, "_announced", None)
+        super()._forget()
+        self._announced = told or self._announced
+
+
 class SealsFirst(AggregateBars):
     """Raises seals before it announces what they close."""
 
@@ -317,6 +428,30 @@ class CommitsFirst(Consume):
         super()._perform(outcome)
 
 
+class CommitsUntold(Consume):
+    """Commits, then announces."""
+
+    def _perform(self, outcome: Outcome) -> None:
+        super()._perform(attrs.evolve(outcome, announce=()))
+        for told in outcome.announce:
+            self._trying("announcing", partial(self.log.publish, told.topic, told.facts))
+
+
+class BuriesDeadLetters(Consume):
+    """Tells nobody of dead letters."""
+
+    def _announcements(self, part: Outcome) -> tuple[Announce, ...]:
+        return part.announce
+
+
+class ForgetsRefusedCommits(Consume):
+    """Does not come back to what could not be committed."""
+
+    def _commit(self, outcome: Outcome) -> None:
+        super()._commit(outcome)
+        self._uncommitted = {}
+
+
 class GivesUp(Consume):
     """Tries a store once, and goes on without it."""
 
@@ -339,7 +474,7 @@ class ChecksEpochAtStart(Consume):
         pass
 
 
-# Normalization and projection
+# Normalization, enrichment and projection
 
 
 class DropsRepeats(NormalizeTicks):
@@ -374,6 +509,27 @@ class MarksRepeats(NormalizeTicks):
         return statements
 
 
+class OwesNothing(EnrichTicks):
+    """Does not come back to ticks that went on without the catalog."""
+
+    def _notice(self) -> None:
+        self._owes = False
+        super()._notice()
+
+
+def bounds_excluded(_: Any) -> Any:
+    """A price at its limit is out of range."""
+    return lambda price, floor, cap: (price <= floor) | (price >= cap)
+
+
+class CachesFirst(ProjectLatest):
+    """Caches a price, and then stores it."""
+
+    def run(self, polled: Polled) -> Outcome:
+        outcome = super().run(polled)
+        return attrs.evolve(outcome, store=outcome.store[::-1])
+
+
 class LastWriterWins(MemoryPriceCache):
     """Sets prices without comparing."""
 
@@ -388,6 +544,33 @@ BARS: dict[str, Any] = {**SHORT, "struck": ("aggregation",), "minutes": 1.5, "se
 """Enough turns of the aggregation, to which alone things happen."""
 TWO = {"normalization": 2, "enrichment": 1, "aggregation": 2, "projection": 1}
 ONE = {"normalization": 1, "enrichment": 1, "aggregation": 1, "projection": 1}
+
+CROWDED: dict[str, Any] = {
+    "said": {"late": 4.0},
+    "late_minutes": (6, 12),
+    "recomputed_at_once": 1,
+    "struck": ("aggregation",),
+    "instances": ONE | {"aggregation": 2},
+    "raw_partitions": 1,
+    "series": 4,
+    "messages": 40,
+    "bunch": 20,
+    "batch": 40,
+    "gap_s": 5.0,
+    "minutes": 0.3,
+    "intervals": ("5m",),
+    "lateness_s": (0.0,),
+    "idle_s": (30.0,),
+    "disorder": 0.0,
+    "upgrade": False,
+    "open_ticks": 1000,
+    "replay": 1000,
+    "backfills": 0,
+    "interleaving": 0.1,
+}
+"""Several instruments are late in the same few windows, which are computed anew one at a time."""
+GOING = leaning(faults={"crash before": 0.04, "crash after": 0.02}, most_faults=20, partitions=3, **CROWDED)
+"""Of two owners of three partitions one dies and comes back, so that the other lets some go and keeps some."""
 
 STALLED: dict[str, Any] = {
     "said": {"repeat": 3.0},
@@ -598,6 +781,11 @@ MUTANTS = (
         leaning=leaning(faults={}),
     ),
     Mutant(
+        name="commits before it announces",
+        product=Product(consume=CommitsUntold),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
         name="gives a store up after one try",
         product=Product(consume=GivesUp),
         leaning=leaning(faults={"refused": 0.1}),
@@ -615,6 +803,115 @@ MUTANTS = (
             **SHORT,
         ),
         seeds=(11, *FEW),
+    ),
+    Mutant(
+        name="keeps windows of partitions that go",
+        product=Product(aggregate=KeepsWindows),
+        leaning=GOING,
+    ),
+    Mutant(
+        name="keeps requests of partitions that go",
+        product=Product(aggregate=KeepsRequests),
+        leaning=GOING,
+        seeds=(14, *FEW),
+    ),
+    Mutant(
+        name="forgets all seals with those of a partition that goes",
+        product=Product(aggregate=ForgetsAllSeals),
+        leaning=GOING,
+        seeds=(4, *FEW),
+    ),
+    Mutant(
+        name="forgets all requests with those of a partition that goes",
+        product=Product(aggregate=ForgetsAllRequests),
+        leaning=GOING,
+        seeds=(4, *FEW),
+    ),
+    Mutant(
+        name="resumes behind the first request that waits",
+        product=Product(patched=partial(instead, Waiting, "floors", behind_the_first)),
+        leaning=GOING,
+        seeds=(3, *FEW),
+    ),
+    Mutant(
+        name="takes requests of two instruments for one",
+        product=Product(patched=partial(instead, Waiting, "joined_by", by_time_alone)),
+        leaning=leaning(faults={}, partitions=1, **CROWDED),
+    ),
+    Mutant(
+        name="closes later windows with the one that is due",
+        product=Product(patched=partial(instead, Windows, "_sealing", later_closed)),
+        leaning=leaning(),
+    ),
+    Mutant(
+        name="takes a source of two tenants for one feed",
+        product=Product(patched=partial(instead, domain.gold.window, "feed_code", of_any_tenant)),
+        leaning=leaning(),
+        seeds=(3, *FEW),
+    ),
+    Mutant(
+        name="stores a bar before it remembers what it was",
+        product=Product(aggregate=BarsFirst),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="calls a revised bar final",
+        product=Product(
+            patched=partial(instead, application.stages.aggregate, "settle", renamed("state", "revised", "final"))
+        ),
+        leaning=leaning(said=LATE, faults={}, **SHORT),
+    ),
+    Mutant(
+        name="calls a correction late",
+        product=Product(
+            patched=partial(instead, application.stages.aggregate, "settle", renamed("reason", "correction", "late"))
+        ),
+        leaning=leaning(said=LATE, faults={}, **SHORT),
+    ),
+    Mutant(
+        name="reads windows back without their last second",
+        product=Product(patched=partial(instead, AggregateBars, "_stored_parts", but_the_last_second)),
+        leaning=leaning(said=LATE, faults={}, edges=True, read_at_once=1000, **SHORT),
+    ),
+    Mutant(
+        name="takes for told what it told of before partitions moved",
+        product=Product(aggregate=RemembersTold),
+        leaning=leaning(faults={"rebalance": 0.1}, most_faults=20, **BARS),
+    ),
+    Mutant(
+        name="tells nobody of dead letters",
+        product=Product(consume=BuriesDeadLetters),
+        leaning=leaning(said={"broken": 0.8}, faults={}),
+    ),
+    Mutant(
+        name="forgets a commit that was refused",
+        product=Product(consume=ForgetsRefusedCommits),
+        leaning=leaning(faults={"refused": 0.3}, most_faults=30, said={}, raw_partitions=3, struck=("normalization",)),
+    ),
+    Mutant(
+        name="leaves ticks as they went on without the catalog",
+        product=Product(enrich=OwesNothing),
+        leaning=leaning(
+            faults={},
+            said={},
+            catalog_away_s=200.0,
+            instances=ONE | {"enrichment": 2},
+            partitions=2,
+            series=2,
+            messages=24,
+            bunch=4,
+            gap_s=120.0,
+        ),
+    ),
+    Mutant(
+        name="takes a price at its limit for out of range",
+        product=Product(patched=partial(instead, domain.gold.taxonomy, "price_out_of_range", bounds_excluded)),
+        leaning=leaning(said={}, faults={}, edges=True),
+    ),
+    Mutant(
+        name="caches a price before it stores it",
+        product=Product(project=CachesFirst),
+        leaning=leaning(faults={}),
     ),
 )
 """The kill list."""

@@ -23,13 +23,17 @@ class Readable:
     name: str
     asks: Asks
     methods: frozenset[str]
+    heard: Callable[[str, tuple[Any, ...], Any], None]
+    """Told of each answer, as its process has it."""
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self.inner, method)
         return partial(self._asked, method, found) if method in self.methods else found
 
     def _asked(self, method: str, found: Callable[..., Any], *args: Any) -> Any:
-        return self.asks(f"{self.name}.{method}", "read", partial(found, *args), None, StoreUnavailable)
+        answer = self.asks(f"{self.name}.{method}", "read", partial(found, *args), None, StoreUnavailable)
+        self.heard(f"{self.name}.{method}", args, answer)
+        return answer
 
 
 @attrs.frozen
@@ -40,9 +44,12 @@ class Writable:
     name: str
     asks: Asks
     watch: Callable[[str, Any], None]
+    decides: Callable[[str, Any], None]
+    """Told of what its process wants to write, whatever arrives."""
 
     def upsert(self, rows: Any) -> None:
         """Write the rows, half of them, twice, later or not at all."""
+        self.decides(self.name, rows)
         half = type(rows)(rows.frame.head((len(rows) + 1) // 2))
         self.asks(
             f"{self.name}.upsert {len(rows)}",
@@ -158,6 +165,8 @@ class Log:
     inner: MemoryEventLog
     asks: Asks
     watch: Callable[[str, Batch[Any]], None]
+    told: Callable[[str, Batch[Any]], None]
+    """Told of what its process takes for announced."""
     joins: Callable[[MemoryConsumer], Member]
 
     def publish(self, topic: str, facts: Batch[Any]) -> None:
@@ -170,6 +179,7 @@ class Log:
             partial(self._append, topic, half),
             LogUnavailable,
         )
+        self.told(topic, facts)
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Where the topics end."""

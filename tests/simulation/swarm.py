@@ -81,6 +81,12 @@ class Swarm:
     """Requests of an operator to compute windows anew."""
     disorder: float
     """Share of statements that arrive out of order."""
+    catalog_away_s: float
+    """How long the catalog can't be asked, once; 0 where it always can."""
+    edges: bool
+    """Whether much is said of the first and last second of windows, and of prices at their limits."""
+    late_minutes: tuple[int, int]
+    """How long ago is what late ticks speak of, at least and at most."""
     moves: int
     """How often the partitions of a struck stage are dealt anew between calls, as when a member joins or leaves."""
 
@@ -125,5 +131,8 @@ class Swarm:
             upgrade=chance.random() < 0.2,
             backfills=chance.choice((0, 0, 2)),
             disorder=chance.choice((0.0, 0.2, 0.5)),
+            catalog_away_s=Random(f"catalog {seed}").choice((0.0, 0.0, 0.0, 0.0, 0.0, 200.0)),
+            edges=Random(f"edges {seed}").random() < 0.3,
+            late_minutes=Random(f"late {seed}").choice(((5, 120), (5, 120), (6, 12))),
             moves=chance.choice((0, 0, 10)),
         )

@@ -22,6 +22,8 @@ STATES = (
     "closed windows were computed for a backfill",
     "closes by silence",
     "closes early by a limit",
+    "enriches again",
+    "goes on without the catalog",
     "late tick",
     "lateness follows what came",
     "price lost to a higher rank",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -23,6 +24,15 @@ FLAGS = (
     "COMPONENT_MISMATCH", "COMPONENT_INCOMPLETE",
 )  # fmt: skip
 """Record flags, by their bits."""
+MISSING_METADATA, PRICE_OUT_OF_RANGE = 16, 17
+"""Bits of the flags that enrichment adds."""
+KNOWN = {
+    "NG_HH": ("natural_gas", Decimal(0), Decimal(30)),
+    "MISO.LMP.DA.INDIANA.HUB": ("power", Decimal(-500), Decimal(10_000)),
+    "MISO.LMP.DA.MINN.HUB": ("power", Decimal(-500), Decimal(10_000)),
+}
+"""Commodity and price limits of the instruments of these worlds that somebody has described, as of 2026."""
+NOBODY_KNOWS = ("", Decimal(-100_000), Decimal(10_000_000))
 BAR_CONTENT = (
     "interval_end", "open_ts", "close_ts", "open_price", "high_price", "low_price", "close_price", "mean_price",
     "price_sum", "volume", "notional", "vwap", "market", "currency", "unit", "quality_flags", "lineage_digest",
@@ -51,7 +61,7 @@ class Truth:
     origin: dict[tuple[Any, ...], tuple[str, int, int]]
     """Raw coordinates of each silver tick."""
     least: dict[tuple[Any, ...], int]
-    """The least version a bar may count for a tick: the earliest statement of the same content."""
+    """When the content of a tick was known first: a bar counts this version or a higher one."""
 
     @classmethod
     def of(cls, messages: Iterable[RawMessage]) -> "Truth":
@@ -65,7 +75,7 @@ class Truth:
         for key, said in statements.items():
             _, origin[key], silver[key] = max(said, key=lambda one: one[0])
             same = [known for known, _, tick in said if content(tick) == content(silver[key])]
-            least[key] = min(same) * SLOTS
+            least[key] = min(same)
         return cls(verdicts, silver, origin, least)
 
     def seals(self, base: str) -> dict[tuple[str, str], int]:
@@ -83,8 +93,17 @@ class Truth:
             if "TS_FUTURE" not in tick.flags:
                 bar = tick.tenant_id, tick.instrument_id, window(tick, interval)[0]
                 low, high = sums.get(bar, (0, 0))
-                sums[bar] = low + self.least[key], high + tick.ingested_at * SLOTS + SLOTS - 1
+                sums[bar] = low + self.least[key] * SLOTS, high + tick.ingested_at * SLOTS + SLOTS - 1
         return sums
+
+    def known(self, interval: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+        """When the last tick of each bar was known, at the earliest and at the latest."""
+        bounds: dict[tuple[Any, ...], tuple[int, int]] = {}
+        for tick in counting(self.silver.values()):
+            bar = tick.tenant_id, tick.instrument_id, window(tick, interval)[0]
+            low, high = bounds.get(bar, (0, 0))
+            bounds[bar] = max(low, self.least[tick.key]), max(high, tick.ingested_at)
+        return bounds
 
     def silver_rows(self) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Silver and enriched ticks."""
@@ -97,6 +116,15 @@ class Truth:
             }
             for key, tick in self.silver.items()
         }
+
+    def enriched_rows(self) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """What enrichment adds to them: the commodity, and the bits of its flags."""
+        found = {}
+        for key, tick in self.silver.items():
+            commodity, floor, cap = KNOWN.get(tick.instrument_id, NOBODY_KNOWS)
+            flags = (not commodity) << MISSING_METADATA | (not floor <= tick.price <= cap) << PRICE_OUT_OF_RANGE
+            found[key] = {"commodity": commodity, "added": flags}
+        return found
 
     def latest_rows(self) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Latest prices."""
@@ -141,6 +169,7 @@ def rows_of(frame: pl.DataFrame, key: tuple[str, ...]) -> dict[tuple[Any, ...], 
     for row in frame.iter_rows(named=True):
         told = {name: plain(value) for name, value in row.items() if name != "lineage_partitions"}
         if "quality_flags" in told:
+            told["added"] = told["quality_flags"] & (1 << MISSING_METADATA | 1 << PRICE_OUT_OF_RANGE)
             told["quality_flags"] = flag_names(told["quality_flags"])
         if "raw_topic" in told:
             told["origin"] = told["raw_topic"], told["raw_partition"], told["raw_offset"]

@@ -19,6 +19,9 @@ EVENING_US = (datetime(2026, 10, 5, 22, 40, tzinfo=UTC) - EPOCH) // timedelta(mi
 """Hours and days end soon after."""
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
+WINDOW = 5 * MINUTE
+LIMITS = ("0.00", "-0.00000001", "30", "30.00000001", "-100000", "-100000.01", "10000000.00", "10000000.01")
+"""What is just ordinary, and just isn't, for Henry Hub and for what nobody describes."""
 DAY_AHEAD = "miso.lmp.da"
 SOURCES = ("floor", "screen")
 SYMBOLS = (("default", "NG_HH"), ("acme", "NG_HH"), ("default", "CL_WTI"), ("default", "UNHEARD_OF"))
@@ -119,14 +122,15 @@ class _Conversation:
         if kind == "back":
             return self.former[keyed(before)]
         other = SOURCES[1 - SOURCES.index(before.source)]
-        return attrs.evolve(before, source=other, price=self.price())
+        sequence = self.chance.choice((0, 1, 2)) if self.swarm.edges else before.sequence
+        return attrs.evolve(before, source=other, sequence=sequence, price=self.price())
 
     def fresh(self, kind: str) -> Statement:
         """A tick of about now, of long ago, or of far ahead."""
         tenant, symbol = self.chance.choice(SYMBOLS[: self.swarm.series])
         ts_us = self.now_us
         if kind == "late":
-            ts_us -= self.chance.randint(5, 120) * MINUTE
+            ts_us -= self.chance.randint(*self.swarm.late_minutes) * MINUTE
         elif kind == "future":
             ts_us += self.chance.randint(10, 600) * MINUTE
         elif self.chance.random() < self.swarm.disorder:
@@ -135,14 +139,22 @@ class _Conversation:
             tenant=tenant,
             symbol=symbol,
             source=self.chance.choice(SOURCES),
-            ts_us=ts_us // SECOND * SECOND,
+            ts_us=self.at_an_end(ts_us)
+            if self.swarm.edges and self.chance.random() < 0.6
+            else ts_us // SECOND * SECOND,
             sequence=self.chance.choice((0, 0, 1, 2)),
             price=self.price(),
             volume=self.volume(),
         )
 
+    def at_an_end(self, ts_us: int) -> int:
+        """The first or last second of its window."""
+        return ts_us // WINDOW * WINDOW + self.chance.choice((0, WINDOW - SECOND))
+
     def price(self) -> str:
-        """Mostly ordinary; sometimes negative, sometimes finer than we keep."""
+        """In some worlds often at a limit. Mostly ordinary; sometimes negative, sometimes finer than we keep."""
+        if self.swarm.edges and self.chance.random() < 0.4:
+            return self.chance.choice(LIMITS)
         return f"{self.chance.randint(-200, 9000) / 100:.2f}" + self.chance.choice(("", "", "", "123456789"))
 
     def volume(self) -> str | None:

@@ -4,6 +4,7 @@ again, and time, which passes only when nobody has anything to do.
 """
 
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,12 +27,15 @@ from application.stages.aggregate import Patience
 from domain.bronze.raw_event import RawEvents
 from domain.gold.interval import BarIntervals
 from domain.gold.lateness import Adaptation
+from domain.gold.watermark import partition_of
 from domain.gold.window import Limits
 from domain.reprocessing import RecomputeRequest, RecomputeRequests
 from tests.oracle.raw import RawMessage
 from tests.simulation.building import Parts, Product, stage, tables
 from tests.simulation.checking import Heard, Watcher, Wrong
+from tests.simulation.committing import REQUESTS, TICKS, committing
 from tests.simulation.faults import Faults
+from tests.simulation.informed import Informed
 from tests.simulation.ports import Epoch, Log, Member, Writable
 from tests.simulation.scheduling import Actor, Killed
 from tests.simulation.swarm import STAGES, Swarm
@@ -48,6 +52,16 @@ MOST_TURNS = 6000
 """Turns after which a world counts as never coming to rest."""
 HEALING_S = 900.0
 """Virtual time within which all lag must be gone once nothing fails any more: the longest idle limit, three times."""
+LOOKED_UP_S = 31.0
+"""How often enrichment turns without records while the catalog may owe it something."""
+SWEPT_S = 600.0
+"""Virtual time after which all that is stored was enriched again: a sweep, and another a cache lifetime later."""
+COUNTED = {
+    "recompute_trigger_count": "recompute",
+    "enrichment_unanswered_total": "goes on without the catalog",
+    "enrichment_reenriched_total": "enriches again",
+}
+"""What is made of a meter's counters."""
 TRACE = 400
 """Last lines of the trace that are kept to be shown."""
 
@@ -72,6 +86,7 @@ class Process:
     outdated_commits: int = 0
     """Made although newer logic was marked."""
     actor: Actor = attrs.field(init=False)
+    informed: Informed = attrs.field(init=False)
 
     def now(self) -> datetime:
         """The wall clock, which is wrong."""
@@ -87,6 +102,10 @@ class Process:
             raise Wrong(f"I20: {self.name} waits for a failed call and says nothing of it")
         self.rest(seconds)
 
+    def position(self, partition: int) -> int:
+        """How far it has read the ticks of a partition."""
+        return self.member.inner._positions.get(TopicPartition(TICKS, partition), 0) if self.member else 0
+
     def rest(self, seconds: float) -> None:
         """The same, without trouble."""
         self.actor.wake_at_s = self.world.now_s + seconds
@@ -94,8 +113,8 @@ class Process:
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """A meter's counter."""
-        if name == "recompute_trigger_count" and amount:
-            self.world.sometimes["recompute"] += 1
+        if name in COUNTED and amount:
+            self.world.sometimes[COUNTED[name]] += 1
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """A meter's histogram."""
@@ -131,6 +150,8 @@ class World:
     epoch: MemoryLogicEpoch = attrs.field(factory=MemoryLogicEpoch)
     floors_at_upgrade: dict[int, int] = attrs.field(factory=dict)
     """From which offset on each partition was first read by a process of the higher epoch."""
+    catalog_away: tuple[float, float] = (math.inf, math.inf)
+    """From when until when it can't be asked, in virtual time."""
     healing_since_s: float | None = None
     _due: list[tuple[float, int, Callable[[], object]]] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=count)
@@ -143,7 +164,7 @@ class World:
         self.intervals = BarIntervals.parse(self.swarm.intervals)
         self.log = MemoryEventLog(self.partitions_of, retain=True)
         self.tables = tables(self.intervals, self.product)
-        self.watcher = Watcher(self.intervals.base.minutes, self.sometimes)
+        self.watcher = Watcher(self.swarm.intervals, self.sometimes, lambda: self.now_s)
         self.running_epoch = 1
 
     def partitions_of(self, topic: str) -> int:
@@ -192,6 +213,9 @@ class World:
         """One call of a port: it happens, or goes wrong as the seed says."""
         if self.swarm.interleaving and self.chance.random() < self.swarm.interleaving:
             process.rest(0.0)
+        if self.catalog_away[0] <= self.now_s < self.catalog_away[1] and what.startswith(("catalog.", "limits.")):
+            self.sometimes["the catalog is away"] += 1
+            raise error("simulated: the catalog is away")
         fault = self.faults.draw(process.stage, kind)
         self.note(f"{process.name} {what} {fault}")
         if not fault:
@@ -297,8 +321,11 @@ class World:
         process.loop.start()
         while True:
             process.idle = False
+            process.informed.begin()
             taken = process.loop.step()
+            process.informed.turned()
             self._within_memory(process)
+            self._keeps_its_own(process)
             process.idle = process.member is not None and not process.member.unread() and not self._more(process, taken)
             process.rest(self._nap_s(process) if process.idle else 0.0)
 
@@ -306,6 +333,18 @@ class World:
         windows = getattr(process.loop and process.loop.stage, "_windows", None)
         if windows is not None and windows.ticks.height > self.swarm.open_ticks:
             raise Wrong(f"I14: {process.name} holds {windows.ticks.height} open ticks, {self.swarm.open_ticks} at most")
+
+    def _keeps_its_own(self, process: Process) -> None:
+        """Raise Wrong where it holds windows, feeds, requests or progress of partitions that are not its own."""
+        loop: Any = process.loop
+        own = process.member.inner._positions.keys() if process.member else set()
+        held = {where.partition for where in loop._uncommitted.keys() - own}
+        if process.stage == "aggregation":
+            windows, waiting = loop.stage._windows, loop.stage._waiting.windows
+            of_windows = {*windows.ticks["partition"], *map(partition_of, windows.marks), *waiting["partition"]}
+            held |= of_windows - {where.partition for where in own}
+        if held:
+            raise Wrong(f"I9: {process.name} holds something of partitions {held}, which are not its own")
 
     def _more(self, process: Process, taken: int) -> bool:
         """Whether the stage has more to do without records; where it may have, it is asked again."""
@@ -316,6 +355,8 @@ class World:
         """A loop turns all the time; here it sleeps until a turn may do something."""
         if process.loop and process.loop.trouble:
             return 1.0
+        if process.stage == "enrichment" and self.swarm.catalog_away_s:
+            return LOOKED_UP_S
         return self.chance.uniform(1, 1.3) * max(self.swarm.idle_s) if process.stage == "aggregation" else NEVER_S
 
     def _consume(self, process: Process) -> Consume:
@@ -326,22 +367,28 @@ class World:
             name: self.product.bar_table(table) if name.startswith("bars_") else table
             for name, table in self.tables.items()
         }
+        patience = self._patience(process)
+        known = process.informed = Informed(self.watcher, patience, process.position)
         parts = Parts(
             product=self.product,
             tables=own,
             intervals=self.intervals,
             clock=process,
             meter=process,
-            patience=self._patience(process),
+            patience=patience,
             remembered=self.swarm.remembered,
             asks=asks,
+            heard=known.heard,
+            reference_version=int(self.swarm.catalog_away_s > 0),
         )
-        log: Any = Log(self.log, asks, self._appended, lambda inner: self._joined(process, inner, asks))
+        log: Any = Log(self.log, asks, self._appended, known.tells, lambda inner: self._joined(process, inner, asks))
         return self.product.consume(
             stage=stage(process.stage, parts),
             group=process.stage,
             log=log,
-            tables={name: Writable(table, name, asks, self._stored(process)) for name, table in own.items()},
+            tables={
+                name: Writable(table, name, asks, self._stored(process), known.decides) for name, table in own.items()
+            },
             epoch=Epoch(self.epoch, asks),
             clock=process,
             meter=process,
@@ -372,6 +419,7 @@ class World:
         heard = inner.listener
 
         def assigned(committed: Mapping[TopicPartition, Progress | None]) -> None:
+            process.informed.assigned()
             heard.assigned(committed)
             self._took_over(process, committed)
 
@@ -395,7 +443,7 @@ class World:
             process.outdated_commits += 1
             if process.outdated_commits > 1:
                 raise Wrong(f"epoch: {process.name} of epoch {process.epoch} goes on committing")
-        self.watcher.committing(process.stage, offsets, self.log.end)
+        committing(self.watcher, process.stage, offsets, self.log.end)
 
     def _took_over(self, process: Process, committed: Mapping[TopicPartition, Progress | None]) -> None:
         self.sometimes[f"takes partitions over · {process.stage}"] += 1
@@ -461,7 +509,9 @@ class World:
         for _ in range(self.swarm.moves):
             moved = self.chance.choice(self.swarm.struck)
             self.later(self.chance.uniform(0, after_s), lambda moved=moved: self.deal_anew(moved))  # type: ignore[misc]
-        self.later(after_s + self.chance.uniform(0, 60), self._heal)
+        leaves_s = Random(f"catalog {self.seed}").choice((1.0, after_s * 0.7))
+        self.catalog_away = leaves_s, leaves_s + self.swarm.catalog_away_s
+        self.later(max(after_s + self.chance.uniform(0, 60), self.catalog_away[1]), self._heal)
 
     def _move(self) -> None:
         while self._due and self._due[0][0] <= self.now_s:
@@ -511,6 +561,7 @@ class World:
     def _deliver(self, messages: tuple[RawMessage, ...]) -> None:
         was_upgraded = self.upgraded
         self.messages.extend(messages)
+        self.watcher.said(messages)
         if self.upgraded and not was_upgraded:
             self._replace_one()
         self.note(f"{len(messages)} messages arrive")
@@ -539,8 +590,9 @@ class World:
         chosen = self.chance.sample(heard, min(3, len(heard)))
         requests = [self._request(one, self.chance.choice(self.swarm.intervals[:2])) for one in chosen]
         self.note(f"{len(requests)} windows are asked for anew")
-        for _ in range(2):
-            self.log.publish("processing.recompute.request.v1", RecomputeRequests.of(requests))
+        for _ in range(2 if requests else 0):
+            self.log.publish(REQUESTS, RecomputeRequests.of(requests))
+            self._appended(REQUESTS, RecomputeRequests.of(requests))
 
     @staticmethod
     def _request(heard: Heard, interval: str) -> RecomputeRequest:
@@ -565,6 +617,8 @@ class World:
             return False
         if self.now_s > self.healing_since_s + HEALING_S:
             raise Wrong(f"I15: {self._lag()} still to do {HEALING_S} s after the last fault")
+        if self.swarm.catalog_away_s and self.now_s < self.healing_since_s + SWEPT_S:
+            return False
         return all(process.idle for process in self.processes) and not self._lag()
 
     def _lag(self) -> dict[TopicPartition, int]:

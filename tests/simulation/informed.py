@@ -1,0 +1,154 @@
+"""
+What one process of the aggregation has read and told, and what it must make of that.
+
+What a bar is called follows from the bar it replaces, as its process read it: others may have written since. Whether it
+must be told of follows from that too, and from what this process has told; when a window closes, from what it has heard.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import polars as pl
+
+from application.stages.aggregate import Patience
+from tests.simulation.checking import SERIES_KEY, US, Heard, Key, SeenBar, Watcher, bars_of, require
+
+MICROS_A_SECOND = 1_000_000
+UNLIMITED = 1000
+"""Ticks and records that no world reaches."""
+
+
+@attrs.define
+class Informed:
+    """One process of the aggregation, from outside."""
+
+    watcher: Watcher
+    patience: Patience
+    position: Callable[[int], int]
+    """How far it has read the ticks of a partition."""
+    read: dict[str, dict[Key, SeenBar | None]] = attrs.field(factory=lambda: defaultdict(dict))
+    """Bars by interval, as last read."""
+    again: set[Key] = attrs.field(factory=set)
+    """Windows whose ticks it has read back in this turn."""
+    sealed: dict[Key, int] = attrs.field(factory=dict)
+    """Seals it has read or written."""
+    told: dict[tuple[str, Key], SeenBar] = attrs.field(factory=dict)
+    """What it has announced since partitions were assigned."""
+    decided: dict[tuple[str, Key], SeenBar] = attrs.field(factory=dict)
+    """What it has stored in this turn."""
+
+    def begin(self) -> None:
+        """A turn begins."""
+        self.again.clear()
+        self.decided.clear()
+
+    def assigned(self) -> None:
+        """Others may have told of anything meanwhile."""
+        self.told.clear()
+
+    def heard(self, call: str, asked: tuple[Any, ...], answer: Any) -> None:
+        """A port has answered."""
+        table, method = call.split(".")
+        if table.startswith("bars_") and method == "stored":
+            found = dict(bars_of(answer.frame))
+            keys = [(*series.split("|"), start) for series, start in _starts(asked[0], "interval_start")]
+            self.read[table.removeprefix("bars_")].update({key: found.get(key) for key in keys})
+        elif call == "silver_ticks.within":
+            length = self.watcher.window_us
+            self.again.update((*series.split("|"), at // length * length) for series, at in _starts(asked[0], "start"))
+        elif table == "bar_seals":
+            self._know(answer.frame)
+
+    def decides(self, table: str, rows: Any) -> None:
+        """It is about to store these rows."""
+        if table.startswith("bars_"):
+            interval = table.removeprefix("bars_")
+            for key, bar in bars_of(rows.frame):
+                was = self.read[interval].get(key)
+                self._is_called_right(interval, key, bar, was)
+                self.decided[interval, key] = bar
+        elif table == "bar_seals":
+            for *series, until in rows.frame.select(*SERIES_KEY, US("sealed_until")).iter_rows():
+                self._is_due(tuple(series), until)
+            self._know(rows.frame)
+
+    def tells(self, topic: str, rows: Any) -> None:
+        """It takes these for announced."""
+        if topic.startswith("aggregated."):
+            self.told.update({(topic.split(".")[3], key): bar for key, bar in bars_of(rows.frame)})
+
+    def turned(self) -> None:
+        """A turn is over: what it stored is told of, now or before, and what is settled is sealed."""
+        for (interval, key), bar in self.decided.items():
+            was, told = self.read[interval].get(key), self.told.get((interval, key))
+            overtaken = was and was.revision > bar.revision and not (was.says(bar) and was.state == bar.state)
+            known = told and told.says(bar) and told.state == bar.state
+            require(bool(overtaken or known), "announcement", lambda: f"{interval} {key} is {bar}, and told as {told}")  # noqa: B023
+            kept = was and was.settled and was.says(bar)
+            is_sealed = not bar.settled or kept or self.sealed.get(key[:2], 0) >= bar.end_us
+            require(bool(is_sealed), "state", lambda: f"{interval} {key} is {bar}, and its window is open")  # noqa: B023
+
+    def _know(self, seals: pl.DataFrame) -> None:
+        for *series, until in seals.select(*SERIES_KEY, US("sealed_until")).iter_rows():
+            self.sealed[tuple(series)] = max(until, self.sealed.get(tuple(series), 0))
+
+    def _is_due(self, series: Key, until: int) -> None:
+        """A window closes where a feed of it has spoken of its end or fallen silent, unless a limit closes it early."""
+        records = next((own for own in self._partitions() if any(one.series == series for one in own)), [])
+        start = until - self.watcher.window_us
+        feeds = {one.feed for one in records if one.series == series and self.watcher.start_us(one) == start}
+        require(bool(feeds), "seal", lambda: f"{series} is sealed to {until}, where no window ends that was heard of")
+        limited = min(self.patience.limits.ticks, self.patience.limits.lag) < UNLIMITED
+        due = limited or any(self._closes([one for one in records if one.feed == feed], until) for feed in feeds)
+        require(due, "seal", lambda: f"{series} is sealed to {until} before its time")
+
+    def _partitions(self) -> Iterator[list[Heard]]:
+        """The ticks of each partition that it has read and that count."""
+        for number, records in self.watcher.enriched.items():
+            position = self.position(number)
+            yield [one for at, one in records.items() if at < position and one.may_count]
+
+    def _closes(self, spoken: list[Heard], until: int) -> bool:
+        """Whether what a feed spoke of may close a window that ends here."""
+        source = spoken[0].feed[1]
+        late_us = int(self.patience.lateness_s.get(source, 0) * MICROS_A_SECOND)
+        silent = self.watcher.now_s() - max(one.at_s for one in spoken) >= self.patience.idle_s[source]
+        return silent or max(one.ts_us for one in spoken) >= until + late_us
+
+    def _is_called_right(self, interval: str, key: Key, bar: SeenBar, was: SeenBar | None) -> None:
+        same = was is not None and was.says(bar)
+        is_open = self.sealed.get(key[:2], 0) < bar.end_us
+        closed = bar.settled or not is_open
+        if was and was.settled:
+            wanted = was.state if same else "revised" if closed else "provisional"
+        else:
+            wanted = "final" if closed else "provisional"
+        require(bar.state == wanted, "state", lambda: f"{interval} {key}: {bar} replaces {was}, and is not {wanted}")
+        reasons = {was.reason} if was and same else set(self._reasons(interval, key, bar, is_open=is_open))
+        require(bar.reason in reasons, "reason", lambda: f"{interval} {key}: {bar} replaces {was}, for {reasons}")
+
+    def _reasons(self, interval: str, key: Key, bar: SeenBar, *, is_open: bool) -> Iterator[str]:
+        """Why a bar of new content may have been computed."""
+        if interval != self.watcher.intervals[0]:
+            yield "live"
+            yield from self._of_parts(key, bar)
+        elif key not in self.again:
+            yield "live"
+        else:
+            yield from self.watcher.reasons(key[:2], key[2])
+            if is_open:
+                # It closes now, and another has stored more than it knew.
+                yield "late"
+
+    def _of_parts(self, key: Key, bar: SeenBar) -> Iterator[str]:
+        """Reasons of the bars below a coarser one."""
+        base = self.watcher.intervals[0]
+        for (interval, (*series, start)), part in self.decided.items():
+            if interval == base and tuple(series) == key[:2] and key[2] <= start < bar.end_us:
+                yield part.reason
+
+
+def _starts(windows: pl.DataFrame, column: str) -> list[tuple[str, int]]:
+    return windows.select(pl.col("series").cast(pl.String), US(column)).rows()
