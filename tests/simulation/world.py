@@ -52,7 +52,7 @@ MOST_TURNS = 6000
 """Turns after which a world counts as never coming to rest."""
 HEALING_S = 900.0
 """Virtual time within which all lag must be gone once nothing fails any more: the longest idle limit, three times."""
-LOOKED_UP_S = 31.0
+LOOKED_UP_S = 61.0
 """How often enrichment turns without records while the catalog may owe it something."""
 SWEPT_S = 600.0
 """Virtual time after which all that is stored was enriched again: a sweep, and another a cache lifetime later."""
