@@ -32,7 +32,9 @@ class EnrichedTick(Tick):
         pl.String, "Further classification with method, confidence and version, as a JSON object of strings."
     )
     tags: str = column(pl.String, "Tags as a JSON array of strings; a list at the border.")
-    metadata_version: int = column(pl.UInt64, "Version of the metadata the row got; 0 where the catalog did not answer.")
+    metadata_version: int = column(
+        pl.UInt64, "Version of the metadata the row got; 0 where the catalog did not answer."
+    )
 
 
 class EnrichedTicks(Batch[EnrichedTick]):
