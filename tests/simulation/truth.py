@@ -147,6 +147,7 @@ def content(tick: Tick) -> tuple[Any, ...]:
         tick.interval_end,
         tick.currency,
         tick.unit,
+        tick.market,
         tick.flags - {"TS_ANCIENT", "INGESTED_AT_ASSUMED"},
     )
 
