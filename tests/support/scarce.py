@@ -4,7 +4,9 @@ import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
+from threading import Event, Thread
 
 SMALL_DISK = "128m"
 CHUNK = 65_536
@@ -25,15 +27,29 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """Until this ends there is no room on it."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+    """Until this ends there is no room on it, also where somebody gives some back."""
+    ballast, over = disk / "ballast", Event()
+    with ballast.open("wb", buffering=0) as file:
+        _fill(file)
+        filling = Thread(target=lambda: _keep_full(file, over))
+        filling.start()
+        try:
+            yield
+        finally:
+            over.set()
+            filling.join()
+            ballast.unlink()
+
+
+def _keep_full(file: RawIOBase, over: Event) -> None:
+    while not over.wait(0.1):
+        _fill(file)
+
+
+def _fill(file: RawIOBase) -> None:
+    with suppress(OSError):
         while True:
             file.write(bytes(CHUNK))
-    try:
-        yield
-    finally:
-        ballast.unlink()
 
 
 @contextmanager
