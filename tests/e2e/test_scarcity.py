@@ -24,7 +24,7 @@ NO_MORE = 3
 """File handles: fewer than any process has open."""
 LITTLE_BYTES = 16 << 20
 """More than a service needs for what trickles in, less than for what is poured in."""
-POURED = (2, 4, 8, 16)
+POURED = (2, 6)
 """Large messages at once."""
 
 

@@ -8,7 +8,7 @@ from io import RawIOBase
 from pathlib import Path
 from threading import Event, Thread
 
-SMALL_DISK = "128m"
+SMALL_DISK = "256m"
 CHUNK = 65_536
 
 
