@@ -214,13 +214,13 @@ class CaisoRows:
         refuse_contradictions([summary.clearing_price for summary in summaries], energy)
         refuse_contradictions([summary.congestion_price for summary in summaries], congestion)
         refuse_contradictions([summary.loss_price for summary in summaries], loss)
-        return (*wrapped.envelope, wrapped.market, wrapped.sequence, *points)
+        return (*wrapped.envelope, wrapped.market, wrapped.sequence, *points[:4], *points[6:])
 
 
 _TAKEN: Mapping[str, Any] = {
     "market": TEXT,
     "source_seq": COUNT,
-    **dict.fromkeys(("node", "run", "time", "end_time", "day", "hour", *COLUMNS.values()), TEXT),
+    **dict.fromkeys(("node", "run", "time", "end_time", *COLUMNS.values()), TEXT),
 }
 
 

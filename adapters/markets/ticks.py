@@ -44,6 +44,7 @@ from domain.silver.quality import Flag
 
 DATA_TYPE = "tick"
 UNKNOWN_SOURCE = "unknown"
+
 ROW: Mapping[str, Any] = dict.fromkeys(
     (
         "market",

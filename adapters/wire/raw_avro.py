@@ -74,7 +74,7 @@ class RawAvro:
             The texts, and why the other messages have none.
 
         Raises:
-            Retryable: A schema can't be asked for now.
+            Retryable: The registry of schemas does not answer.
         """
         texts: dict[int, bytes] = {}
         unreadable: dict[int, Unreadable] = {}
@@ -97,7 +97,7 @@ class RawAvro:
 
         Raises:
             Unreadable: UNKNOWN_SCHEMA, ENCODING, or BAD_SHAPE where the body is not of its schema.
-            Retryable: The schema can't be asked for now.
+            Retryable: The registry of schemas does not answer.
         """
         return _one_to_json(self._writer(value[:HEADER_BYTES]), value)
 

@@ -45,7 +45,7 @@ def to_stored(rows: pl.DataFrame, fact: type) -> pl.DataFrame:
 
 
 def row_version(rows: pl.DataFrame) -> pl.Series:
-    """What decides between two rows of one enriched tick: a newer tick first, then newer metadata; 39 digits."""
+    """The tick's version, then that of its metadata; 39 digits."""
     shift = pl.Series([1 << METADATA_BITS], dtype=pl.UInt128)
     combined = rows["version"].cast(pl.UInt128) * shift + rows["metadata_version"].cast(pl.UInt128)
     return digits_128(combined).alias(ROW_VERSION)

@@ -38,7 +38,7 @@ class EnrichedTick(Tick):
 
 
 class EnrichedTicks(Batch[EnrichedTick]):
-    """Many enriched ticks. Their version column is row_version = version · 2^64 + metadata_version."""
+    """Many enriched ticks. Of two rows of one key the newer tick stays, then the greater content, then the newer metadata."""
 
     fact = EnrichedTick
 

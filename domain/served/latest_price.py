@@ -2,8 +2,8 @@
 The latest price of each instrument: the maximum of its ticks by (ts, source_seq, version, source). It never moves back.
 
 The order is carried as `rank`, a text that compares as the order does, so that a table, a cache and a reader agree on
-which of two prices is the later one; where one key was stated twice at equal versions, the greater content is. A price's *content* is what a reader would notice: a repeat has the same content
-under a higher version.
+which of two prices is the later one; where one key was stated twice at equal versions, the one of the greater content
+is. A price's own *content* is what a reader would notice: a repeat has the same under a higher version.
 
 Source: contracts.md §2, order and version; design.md §2 and §4, project.
 """
@@ -21,7 +21,7 @@ from domain.batch import INSTANT, PRICE, Batch, column
 from domain.gold.taxonomy import EnrichedTicks
 from domain.identity import SERIES
 from domain.silver.quality import RECORD_FLAGS, eligible
-from domain.silver.tick import TickBatch, content_digests, source_hashes
+from domain.silver.tick import CONTENT_LABELS, CONTENT_NUMBERS, TickBatch, content_digests, source_hashes
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +60,13 @@ RANK_DIGITS = 64
 CONTENT = ("market", "symbol", "ts", "price", "volume", "quality_flags", "source_id", "source_seq", "currency", "unit")
 """What a reader would notice. Version, metadata and stamps are left out: a repeat changes only those."""
 
+_MADE = ("updated_at", "rank")
+_NEEDED = [
+    *(name for name in LatestPrices.schema if name not in _MADE),
+    *(name for name in (*CONTENT_NUMBERS, *CONTENT_LABELS) if name not in LatestPrices.schema),
+]
+"""Of a tick: what a price takes over, and what decides between ticks of one instant."""
+
 
 def rank_of(parts: Sequence[pl.Series]) -> pl.Series:
     """
@@ -91,7 +98,7 @@ def latest_of(ticks: EnrichedTicks | TickBatch, made_at: datetime) -> LatestPric
     """
     frame = ticks.frame
     may = eligible(frame["quality_flags"])
-    frame = frame if may.all() else frame.filter(may)
+    frame = frame.select(_NEEDED) if may.all() else frame.select(_NEEDED).filter(may)
     last = frame[_last(frame)]
     made = last.with_columns(
         pl.col("quality_flags") & int(RECORD_FLAGS),
