@@ -169,19 +169,25 @@ def base_windows(requests: pl.DataFrame, base: Interval) -> pl.DataFrame:
     )
 
 
-def halved(windows: pl.DataFrame) -> Sequence[pl.DataFrame]:
+def halved(windows: pl.DataFrame, some: pl.Series) -> Sequence[pl.DataFrame]:
     """
-    Windows in two halves: some and the others, or one window's earlier and later part; none where it is one instant.
+    Windows in two halves: some and the others, or what of one is before the middle of its ticks and what is not.
 
     Args:
         windows: Columns `series`, `start`, `end`; at least one window.
+        some: Instants of some of their ticks; at least one.
+
+    Returns:
+        None where a window is no longer than an instant.
     """
     if windows.height > 1:
         return windows.head(windows.height // 2), windows.slice(windows.height // 2)
-    middle = ((micros(windows["start"]) + micros(windows["end"])) // 2).cast(INSTANT)
-    if (middle == windows["start"]).all():
+    start, end = (int(micros(windows[name])[0]) for name in ("start", "end"))
+    middle = max(int(micros(some).sort()[len(some) // 2]), start + 1)
+    if middle == end:
         return ()
-    return windows.with_columns(middle.alias("end")), windows.with_columns(middle.alias("start"))
+    cut = pl.Series([middle]).cast(INSTANT)
+    return windows.with_columns(cut.alias("end")), windows.with_columns(cut.alias("start"))
 
 
 def _minutes(names: pl.Series) -> pl.Series:

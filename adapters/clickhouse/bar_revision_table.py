@@ -5,7 +5,8 @@ from adapters.clickhouse.table import ClickHouseTable, Layout
 from domain.gold.bar import BarRevisions
 
 NAME = "bar_revisions"
-LAYOUT = Layout(NAME, ("tenant_id", "instrument_id", "interval", "interval_start", "revision"), "interval_start", "1mo")
+KEY = ("tenant_id", "instrument_id", "interval", "interval_start", "revision", "lineage_digest")
+LAYOUT = Layout(NAME, KEY, "interval_start", "1mo")
 
 
 class ClickHouseBarRevisionTable(ClickHouseTable[BarRevisions]):

@@ -5,8 +5,10 @@ Each function says once more what one of the domain says; a property test holds 
 
     domain.silver.tick    digest, key_digests, content_digests   → digest, KEY_NUMBERS, CONTENT
     domain.gold.window    in_order, parts_of_ticks               → parts_of_ticks
+    domain.gold.bar       digest_of                              → digest_of
     domain.gold.bar       parts_of_bars, fold, with_epoch, vwap  → parts_of_bars, folded
-    domain.gold.bar       settle, revision                       → settled
+    domain.gold.bar       precedence                             → _precedence
+    domain.gold.settling  settle                                 → settled
 
 The arithmetic is that of whole numbers: sums of decimals are exact, quotients are rounded half-even once, digests wrap
 at 64 bits. Hashes are taken of LowCardinality texts, of which the engine computes each distinct one once a block.
@@ -20,7 +22,7 @@ from domain.identity import COORDINATE_SLOTS
 from domain.silver.quality import BAR_FLAGS, Flag
 from domain.silver.tick import CONTENT_FLAGS, CONTENT_LABELS, CONTENT_NUMBERS, DIGEST_ODDS, DIGEST_SEED, DIGEST_SPREAD
 
-NULL = KEY_FACTOR = 0x9E3779B97F4A7C15
+NULL = 0x9E3779B97F4A7C15
 LARGEST_NOTIONAL = "9.9e21"
 VWAP_UNITS = 10**18
 """A quotient of this many hundred-millionths has more than ten digits before the point."""
@@ -62,6 +64,12 @@ def digest(numbers: list[str]) -> str:
     total = f"toUInt64({DIGEST_SEED}) + {' + '.join(products)}"
     product = _folded_once("total", total) + f" * toUInt64({DIGEST_SPREAD})"
     return _folded_once("product", product)
+
+
+def digest_of(key: str, content: str) -> str:
+    """`domain.gold.bar.digest_of` of expressions."""
+    bound = f"toUInt128({content}) * bitOr(intDiv(key, {1 << 32}), toUInt64(1)) + key"
+    return f"arrayMap(key -> {bound}, [{key}])[1]"
 
 
 def _folded_once(name: str, number: str) -> str:
@@ -124,7 +132,7 @@ def parts_of_ticks(source: str, where: str, interval: Interval) -> str:
             toDecimal128(price, 8) * volume AS turnover,
             toUInt64(1) AS ticks,
             toUInt128(version) AS weight,
-            bitXor({digest(KEY_NUMBERS)} * toUInt64({KEY_FACTOR}), {digest(CONTENT)}) AS digest,
+            {digest_of(digest(KEY_NUMBERS), digest(CONTENT))} AS digest,
             bitAnd({flag_bits("quality_flags")}, {int(BAR_FLAGS)}) AS bits,
             map(concat(raw_topic, '/', toString(raw_partition)), raw_offset) AS firsts,
             firsts AS lasts
@@ -231,6 +239,11 @@ COMPUTED = (
 STORED = (*COMPUTED, "state", "reason", "revision")
 
 
+def _precedence(revision: str, digest: str) -> str:
+    """`domain.gold.bar.precedence` of expressions."""
+    return f"tuple(intDiv({revision}, {FINALITY_BITS}), {digest}, {revision})"
+
+
 def settled(bars: str, stored: str, where: str, seals: str) -> str:
     """
     State, reason and revision of computed bars beside what is stored of them, as domain.gold.bar.settle decides.
@@ -253,11 +266,11 @@ def settled(bars: str, stored: str, where: str, seals: str) -> str:
                 '{State.FINAL}'
             ) AS new_state,
             if(unchanged, held.reason, {{cause:String}}) AS new_reason,
-            held.revision AS held_revision,
+            {_precedence("held.revision", "held.lineage_digest")} AS held_precedence,
             bar.weights * {FINALITY_BITS} + (new_state != '{State.PROVISIONAL}') AS new_revision
         FROM (SELECT *, {_CONTENT_HASH} AS content FROM ({bars})) AS bar
         LEFT JOIN (
-            SELECT tenant_id, instrument_id, interval_start, state, reason, revision, {_CONTENT_HASH} AS content
+            SELECT tenant_id, instrument_id, interval_start, state, reason, revision, lineage_digest, {_CONTENT_HASH} AS content
             FROM {stored} FINAL WHERE {where}
         ) AS held
           ON bar.tenant_id = held.tenant_id AND bar.instrument_id = held.instrument_id
@@ -277,7 +290,7 @@ def remembering(bars: str, revisions: str, interval: Interval) -> str:
     columns = ", ".join(("`interval`", *STORED))
     return f"""
         INSERT INTO {revisions} ({columns}) SELECT '{interval.name}', {_VALUES} FROM ({bars})
-        WHERE NOT unchanged AND new_revision >= held_revision
+        WHERE NOT unchanged AND {_precedence("new_revision", "lineage_digest")} >= held_precedence
     """  # noqa: S608 (names of ours)
 
 

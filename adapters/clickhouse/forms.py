@@ -72,6 +72,7 @@ FORMS: Mapping[str, Form] = {
     "taxonomy": Form("taxonomy_json", pl.String, "toJSONString(taxonomy)", _same, _same),
     "tags": Form("tags_json", pl.String, "toJSONString(tags)", _same, _same),
     "revision": Form("revision_text", pl.String, "toString(revision)", _number_text, _wide_number),
+    "lineage_digest": Form("lineage_digest_text", pl.String, "toString(lineage_digest)", _number_text, _wide_number),
     "rank": Form(
         "rank_hex",
         pl.String,

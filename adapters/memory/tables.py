@@ -12,7 +12,7 @@ from domain.batch import Batch, micros, stored_columns
 from domain.bronze.dead_letter import DeadLetters, MessageOutcomes
 from domain.bronze.ledger import KEY as LEDGER_KEY
 from domain.bronze.ledger import Ledger
-from domain.gold.bar import BarBatch, BarRevisions
+from domain.gold.bar import BarBatch, BarRevisions, precedence
 from domain.gold.interval import period_code
 from domain.gold.taxonomy import EnrichedTicks
 from domain.gold.watermark import Seals
@@ -56,10 +56,12 @@ def _knowledge(rows: pl.DataFrame) -> list[pl.Series]:
 
 TICKS = Layout(key_digests, _knowledge, lambda rows: period_code(rows["series"], rows["ts"]))
 ENRICHED = Layout(key_digests, lambda rows: [*_knowledge(rows), rows["metadata_version"]], TICKS.place)
-BARS = Layout(_of_start, _columns("revision"), _of_start)
+BARS = Layout(_of_start, precedence, _of_start)
 BAR_REVISIONS = Layout(
-    lambda rows: rows.select(pl.struct("series", "interval", "interval_start", "revision").hash()).to_series(),
-    _columns("revision"),
+    lambda rows: rows.select(
+        pl.struct("series", "interval", "interval_start", "revision", "lineage_digest").hash()
+    ).to_series(),
+    precedence,
     _of_start,
 )
 SEALS = Layout(_of_series, _columns("sealed_until"), _of_series)

@@ -28,6 +28,7 @@ DIGITS_128 = 39
 """Decimal digits that hold every 128-bit number."""
 
 BYTES_64 = 8
+_TWO_64 = pl.Series([1 << 64], dtype=pl.UInt128)
 ISO_INSTANT = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 INT32_MAX = 2**31 - 1
@@ -108,8 +109,15 @@ def hexadecimal_64(column: pl.Series) -> pl.Series:
     return pl.Series(column.name, numbers).bin.encode("hex")
 
 
-def _from_hexadecimal(carrier: pl.Series, _dtype: Any) -> pl.Series:
-    return carrier.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
+def hexadecimal_128(column: pl.Series) -> pl.Series:
+    """128-bit numbers as texts of 32 hexadecimal digits."""
+    halves = ((column // _TWO_64).cast(pl.UInt64), column.cast(pl.UInt64, wrap_numerical=True))
+    text = pl.select(pl.concat_str(*map(hexadecimal_64, halves))).to_series()
+    return text.alias(column.name)
+
+
+def _from_hexadecimal(carrier: pl.Series, dtype: Any) -> pl.Series:
+    return carrier.str.to_integer(base=16, dtype=dtype, strict=False)
 
 
 def _rank(carrier: pl.Series, _dtype: Any) -> pl.Series:
@@ -216,7 +224,7 @@ INSTANT_US = Shape(
 )
 INSTANT_ISO = Shape("instant, ISO 8601, UTC", "string", Style.QUOTED, "string", _to_iso, _from_iso, str)
 DIGITS_39 = Shape("unsigned 128-bit number as 39 digits", "string", Style.QUOTED, "string", digits_128, _cast, str)
-DIGEST = Shape("16 hexadecimal digits", "string", Style.QUOTED, "string", hexadecimal_64, _from_hexadecimal, str)
+DIGEST = Shape("32 hexadecimal digits", "string", Style.QUOTED, "string", hexadecimal_128, _from_hexadecimal, str)
 PLAIN = Shape("text of plain ASCII", "string", Style.QUOTED, "string", _same, _cast, str)
 RANK = Shape("80 hexadecimal digits", "string", Style.QUOTED, "string", _same, _rank, str)
 BYTES = Shape("bytes in base64", "string", Style.QUOTED, "string", _to_base64, _from_base64, str)

@@ -235,7 +235,7 @@ BAR = EventForm(
             ("lineage.digest", as_.DIGEST, "lineage_digest"),
         ),
     ),
-    identity=Identity(("series", "interval"), ("interval_start",), ("revision",)),
+    identity=Identity(("series", "interval"), ("interval_start",), ("revision", "lineage_digest")),
     key=SERIES_KEY,
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from adapters.wire.event_columns import digits_128, flag_names, hexadecimal_64
+from adapters.wire.event_columns import digits_128, flag_names, hexadecimal_128
 from domain.batch import stored_columns
 from domain.gold.taxonomy import EnrichedTick
 from domain.served.latest_price import RANK_DIGITS
@@ -95,7 +95,7 @@ _CONVERT: Mapping[str, Callable[[pl.Series], pl.Series]] = MappingProxyType(
         "tags": _texts,
         "revision": digits_128,
         "rank": _rank,
-        "lineage_digest": hexadecimal_64,
+        "lineage_digest": hexadecimal_128,
     }
 )
 """Columns whose form outside differs, by name: a name means the same in every table."""

@@ -258,7 +258,9 @@ class AggregateBars:
         self.meter.count("recompute_trigger_count", windows.height)
         return self._settled(base, computed), pl.concat(read)
 
-    def _stored_parts(self, windows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    def _stored_parts(
+        self, windows: pl.DataFrame, *, sliced: bool = False
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """
         The parts of the bars of these windows, and the ticks they are made of, in slices that fit into memory.
 
@@ -266,16 +268,19 @@ class AggregateBars:
         """
         ticks = self.ticks.within(windows, self.patience.read_at_once).frame
         too_many = ticks.height > self.patience.read_at_once
-        halves = halved(windows) if too_many else ()
+        halves = halved(windows, ticks["ts"]) if too_many else ()
         for half in halves:
-            for part, read in self._stored_parts(half):
-                yield gathered(part, *self._periods.bounds(self.intervals.base, part["series"], part["open_ts"])), read
+            yield from self._stored_parts(half, sliced=True)
         if not halves:
             # Those of one instant can't be divided: they are read whole, however many they are.
             ticks = self.ticks.within(windows).frame if too_many else ticks
             ticks = ticks.filter(eligible(ticks["quality_flags"]))
             ticks = ticks.with_columns(*digests(ticks))
-            yield parts_of_ticks(in_order(ticks)), ticks
+            parts = parts_of_ticks(in_order(ticks))
+            yield (gathered(parts, *self._bounds(parts)) if sliced else parts), ticks
+
+    def _bounds(self, parts: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+        return self._periods.bounds(self.intervals.base, parts["series"], parts["open_ts"])
 
     def _sealed_of(self, ticks: pl.DataFrame, seals: SealBook) -> pl.DataFrame:
         """Those whose windows are closed, with their `window`; what is known of others is known by their open windows."""

@@ -7,6 +7,9 @@ associative, so an hour of ticks and an hour of twelve 5-minute bars come out eq
 The revision is a strictly growing function of the same set: `logic_epoch:16 | sum of versions:104 | finality:8`. A
 fuller or newer set always has the higher revision, so a table that keeps the higher revision keeps the right bar,
 whoever writes last. A bar folded from bars adds up their epochs and their sums; only finality is its own.
+
+Sets that differ only in what was stated twice, equally new and differently, have one revision. Of those the greater
+content counts, and the lineage digest grows with it: `precedence` is both.
 """
 
 from datetime import datetime
@@ -79,7 +82,7 @@ class Bar:
     revision: int = column(pl.UInt128, "logic_epoch:16 | sum of versions:104 | finality:8; the higher stays.")
     lineage_partitions: list[dict[str, object]] = column(LINEAGE, "Raw offsets its ticks came from.")
     lineage_digest: int = column(
-        pl.UInt64, "Sum over its ticks of a digest of key and content; hexadecimal at the border."
+        pl.UInt128, "Sum over its ticks of a digest of key and content; hexadecimal at the border."
     )
     known_at: datetime = column(INSTANT, "When the last of its ticks was known: their greatest ingested_at.")
     interval: str = column(pl.String, "Name of the interval, e.g. 5m.", stored=False)
@@ -139,6 +142,8 @@ BEYOND_PARTITIONS = pl.Series([(1 << 32) - 1], dtype=pl.UInt32)
 ORIGINS = ("partition", "first_offset", "last_offset")
 """Fields of LINEAGE."""
 
+_HALF = pl.Series([1 << 32], dtype=pl.UInt64)
+_ODD = pl.Series([1], dtype=pl.UInt64)
 _FINALITY = pl.Series([FINALITY_BITS], dtype=pl.UInt128)
 _EPOCH_WEIGHT = 1 << 104
 _LARGEST_NOTIONAL = 9.9e21
@@ -148,6 +153,21 @@ _UNSCALED = pl.Decimal(38, 0)
 def weight_of(version: pl.Series) -> pl.Series:
     """What one tick adds to the upper 120 bits of its bar's revision: its version. The epoch comes once a bar: `with_epoch`."""
     return version.cast(pl.UInt128)
+
+
+def digest_of(key: pl.Series, content: pl.Series) -> pl.Series:
+    """
+    What one tick adds to its bar's lineage digest, which binds what is said to what it is said of.
+
+    Args:
+        key: Digest of its key, UInt64.
+        content: Digest of its content, UInt64.
+
+    Returns:
+        UInt128, below 2^97: of one key, the greater content adds more, and no sum wraps.
+    """
+    odd = (key // _HALF | _ODD).cast(pl.UInt128)
+    return content.cast(pl.UInt128) * odd + key.cast(pl.UInt128)
 
 
 def with_epoch(weight: pl.Series) -> pl.Series:
@@ -313,6 +333,18 @@ def revision(weight: pl.Series, settled: pl.Series) -> pl.Series:
         UInt128.
     """
     return weight * _FINALITY + settled.cast(pl.UInt128)
+
+
+def precedence(bars: pl.DataFrame) -> list[pl.Series]:
+    """What decides, in turn, which of two bars of one key stays: epochs and versions, content, finality."""
+    return [bars["revision"] // _FINALITY, bars["lineage_digest"], bars["revision"]]
+
+
+def precedes(one: list[pl.Series], other: list[pl.Series]) -> pl.Series:
+    """Whether each bar stays rather than the other, by their `precedence`; null where there is no other."""
+    (weight, digest, whole), (other_weight, other_digest, other_whole) = one, other
+    more = (digest > other_digest) | ((digest == other_digest) & (whole > other_whole))
+    return (weight > other_weight) | ((weight == other_weight) & more)
 
 
 def _united(parts: pl.DataFrame, flags: str, bars: pl.Series) -> pl.Series:

@@ -13,7 +13,7 @@ from enum import StrEnum
 import attrs
 import polars as pl
 
-from domain.gold.bar import CONTENT, BarBatch, BarRevisions, State, revision
+from domain.gold.bar import CONTENT, BarBatch, BarRevisions, State, precedence, precedes, revision
 from domain.gold.interval import Interval, period_code
 from domain.silver.duplicates import Winners
 
@@ -26,7 +26,7 @@ class Change(StrEnum):
     NONE = "none"
     """Same content and state."""
     OVERTAKEN = "overtaken"
-    """The stored one has a higher revision and other content or state: it knows more."""
+    """The stored one takes precedence and has other content or state: it knows more."""
 
 
 @attrs.frozen
@@ -115,8 +115,8 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> SettledBars:
     """
     if not len(stored):
         return _first(bars, interval)
-    held = stored.frame.select("series", "interval_start", "state", "reason", "revision", *CONTENT)
-    both = bars.join(held, on=["series", "interval_start"], how="left", suffix="_held", maintain_order="left")
+    known = stored.frame.select("series", "interval_start", "state", "reason", "revision", *CONTENT)
+    both = bars.join(known, on=["series", "interval_start"], how="left", suffix="_held", maintain_order="left")
     same = (
         pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT)
         & pl.col("state").is_not_null()
@@ -133,16 +133,20 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> SettledBars:
         cause=pl.when("same").then("reason").otherwise("cause"),
     )
     revised = revision(both["weight"], both["settled"] != State.PROVISIONAL)
-    both = both.with_columns(revised.alias("revised"))
+    computed = precedence(pl.DataFrame([revised.alias("revision"), both["lineage_digest"]]))
+    held = precedence(both.select("revision", lineage_digest="lineage_digest_held"))
+    both = both.with_columns(
+        revised.alias("revised"), overtaken=precedes(held, computed), risen=precedes(computed, held)
+    )
     change = both.select(
         pl.when(pl.col("same") & (pl.col("settled") == pl.col("state")))
         .then(pl.lit(Change.NONE))
-        .when(pl.col("revision") > pl.col("revised"))
+        .when("overtaken")
         .then(pl.lit(Change.OVERTAKEN))
         .otherwise(pl.lit(Change.NEWS))
         .alias("change")
     ).to_series()
-    risen = both.select((was_settled & (pl.col("revised") > pl.col("revision"))).fill_null(value=False)).to_series()
+    risen = both.select((was_settled & pl.col("risen")).fill_null(value=False)).to_series()
     settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
     return SettledBars(BarBatch(settled[list(BarBatch.schema)]), change, ~both["same"], risen)
 
@@ -195,7 +199,8 @@ def bar_contents(bars: BarBatch) -> pl.Series:
     final, revised = ((rows["state"] == state).cast(pl.UInt64) for state in (State.FINAL, State.REVISED))
     first, last = (rows[name].to_physical().cast(pl.Int64).reinterpret(signed=False) for name in ENDS)
     ends = (first * _SPREAD ^ last) * _OTHER_SPREAD
-    return (rows["lineage_digest"] ^ ends) * _SPREAD ^ (final + revised * _TWO)
+    digest = rows["lineage_digest"].cast(pl.UInt64, wrap_numerical=True)
+    return (digest ^ ends) * _SPREAD ^ (final + revised * _TWO)
 
 
 ENDS = ("open_price", "close_price")

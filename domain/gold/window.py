@@ -13,7 +13,7 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, micros, schema_of
-from domain.gold.bar import ORIGIN, notional, weight_of
+from domain.gold.bar import ORIGIN, digest_of, notional, weight_of
 from domain.gold.interval import MINUTE_US, Interval, minute_of, period_code
 from domain.gold.lateness import Adaptation
 from domain.gold.watermark import (
@@ -74,7 +74,6 @@ NO_SEALS = pl.DataFrame(schema={"series": SERIES, "seal": pl.Int64})
 KEPT_OF_TICKS = ("series", "tenant_id", "instrument_id", "market", "ts", "volume", "currency", "unit")
 ONE_TRADE = pl.Series("trade_count", [1], dtype=pl.UInt64)
 _NOT_CONTESTED = pl.Series([False])
-_KEY_FACTOR = pl.Series([0x9E3779B97F4A7C15], dtype=pl.UInt64)
 _SERIES_FACTOR = pl.Series([0xBF58476D1CE4E5B9], dtype=pl.UInt64)
 _TS_FACTOR = pl.Series([0x94D049BB133111EB], dtype=pl.UInt64)
 
@@ -142,7 +141,7 @@ def parts_of_ticks(ticks: pl.DataFrame) -> pl.DataFrame:
             notional(price, ticks["volume"]).alias("notional"),
             ONE_TRADE.new_from_index(0, ticks.height),
             weight_of(ticks["version"]).alias("weight"),
-            (ticks["key"] * _KEY_FACTOR ^ ticks["content"]).alias("lineage_digest"),
+            digest_of(ticks["key"], ticks["content"]).alias("lineage_digest"),
             origin.alias("partition"),
             code.alias("lowest_partition"),
             code.alias("highest_partition"),

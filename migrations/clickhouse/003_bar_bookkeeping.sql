@@ -39,12 +39,12 @@ CREATE TABLE IF NOT EXISTS bar_revisions
     reason LowCardinality(String),
     revision UInt128,
     lineage_partitions Map(String, Tuple(first_offset Int64, last_offset Int64)),
-    lineage_digest UInt64,
+    lineage_digest UInt128,
     known_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree(known_at)
 PARTITION BY toYYYYMM(interval_start)
-ORDER BY (tenant_id, instrument_id, interval, interval_start, revision)
+ORDER BY (tenant_id, instrument_id, interval, interval_start, revision, lineage_digest)
 SETTINGS index_granularity = 512;
 
 CREATE TABLE IF NOT EXISTS logic_epochs

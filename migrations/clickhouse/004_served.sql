@@ -1,4 +1,6 @@
 -- What is served: latest prices, and the two views that neighbours query by name.
+-- Of two prices of one series the higher rank stays, at equal ranks the greater content. Both together outgrow the widest
+-- number there is, so `precedence` is all digits of time, sequence and version, nine of the source and ten of the content.
 
 CREATE TABLE IF NOT EXISTS served_latest
 (
@@ -22,11 +24,13 @@ CREATE TABLE IF NOT EXISTS served_latest
     rank_hex String EPHEMERAL '',
     rank UInt256 DEFAULT reinterpretAsUInt256(reverse(unhex(substring(rank_hex, 1, 64)))),
     content UInt64 DEFAULT reinterpretAsUInt64(reverse(unhex(substring(rank_hex, 65)))),
+    precedence UInt256 DEFAULT reinterpretAsUInt256(reverse(unhex(concat(
+        substring(rank_hex, 4, 45), substring(rank_hex, 49, 9), substring(rank_hex, 65, 10))))),
     CONSTRAINT someone_owns_it CHECK tenant_id != '' AND instrument_id != '',
     CONSTRAINT price_has_ten_digits CHECK abs(price) < 10000000000,
     CONSTRAINT rank_begins_with_the_time CHECK bitShiftRight(rank, 192) = toUnixTimestamp64Micro(ts)
 )
-ENGINE = ReplacingMergeTree(rank)
+ENGINE = ReplacingMergeTree(precedence)
 ORDER BY (tenant_id, instrument_id)
 SETTINGS index_granularity = 256;
 

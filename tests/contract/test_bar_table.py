@@ -81,6 +81,20 @@ class BarTableContract:
         assert table.stored(keys(("default|NG_HH", TEN))) == BarBatch.of([rows[1]])
         assert table.final()["trade_count"].to_list() == [2]
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    @pytest.mark.parametrize("sealed", [0, 1])
+    def test_of_two_bars_of_equal_versions_the_greater_content_stays(
+        self, table: BarTable, order: tuple[int, int], sealed: int
+    ) -> None:
+        rows = [
+            bar(revision=2**100 + sealed, lineage_digest=2**96, trade_count=1),
+            bar(revision=2**100, lineage_digest=2**96 + 1, trade_count=2),
+        ]
+        for position in order:
+            table.upsert(BarBatch.of([rows[position]]))
+        assert table.stored(keys(("default|NG_HH", TEN))) == BarBatch.of([rows[1]])
+        assert table.final()["trade_count"].to_list() == [2]
+
     def test_only_known_keys_are_returned(self, table: BarTable) -> None:
         table.upsert(BarBatch.of([bar(), bar("10:05"), bar(instrument_id="B"), bar(tenant_id="acme")]))
         asked = keys(("default|NG_HH", "10:05"), ("acme|NG_HH", TEN), ("default|B", "10:05"), ("default|NEVER", TEN))

@@ -51,6 +51,17 @@ class LatestTableContract:
         assert table.of("default", "NG_HH") == rows[1]
         assert table.final()["price"].to_list() == [2]
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_of_two_rows_of_equal_versions_the_greater_content_stays(
+        self, table: LatestTable, order: tuple[int, int]
+    ) -> None:
+        rows = [latest(tick(price=price)) for price in ("1", "2", "3")]
+        rows.sort(key=lambda row: str(row.frame["rank"][0]))
+        for position in order:
+            table.upsert(rows[1 + position])
+        table.upsert(rows[0])
+        assert table.of("default", "NG_HH") == rows[2]
+
     def test_only_the_rows_of_known_keys_are_returned(self, table: LatestTable) -> None:
         table.upsert(latest(tick(), tick(instrument_id="B"), tick(instrument_id="C"), tick(tenant_id="b")))
         found = table.stored(keys("b|NG_HH", "default|C", "default|NEVER"))

@@ -14,11 +14,18 @@ import attrs
 import polars as pl
 
 from application.ports.event_log import TopicPartition
+from tests.oracle.digests import FLAGS, NO_CONTENT, digest, text
 from tests.oracle.meaning import Verdict, judge
 from tests.oracle.raw import RawMessage
 from tests.simulation.truth import BAR_CONTENT, MICROS_A_MINUTE, moment_us
 
 TS_FUTURE = 8
+UNSAID = (0, 0)
+CONTENT_NUMBERS = (
+    "price", "volume", "bid_price", "ask_price", "energy_price", "congestion_price", "loss_price", "interval_end",
+)  # fmt: skip
+CONTENT_LABELS = ("currency", "unit", "market")
+CONTENT_FLAGS = sum(1 << bit for bit, name in enumerate(FLAGS) if name not in NO_CONTENT)
 EPOCH_WEIGHT = 1 << 104
 FINALITIES = 256
 Key = tuple[Any, ...]
@@ -75,6 +82,11 @@ class SeenBar:
         return (self.content, self.trade_count) == (other.content, other.trade_count)
 
     @property
+    def precedence(self) -> tuple[int, int, int]:
+        """What decides which of two bars of one key stays."""
+        return self.weight, self.content[-1], self.revision
+
+    @property
     def weight(self) -> int:
         """Its revision but for finality."""
         return self.revision // FINALITIES
@@ -95,7 +107,8 @@ class Heard:
     """One tick as a topic carries it."""
 
     key: Key
-    version: int
+    statement: tuple[int, int]
+    """Its version and content: of two statements of its key the greater stays."""
     may_count: bool
     at_s: float
     """When it was announced."""
@@ -118,7 +131,7 @@ class Heard:
     @property
     def rank(self) -> str:
         """Where it stands among the prices of its series, but for its source."""
-        return f"{self.ts_us:016x}{self.key[4]:016x}{self.version:016x}"
+        return f"{self.ts_us:016x}{self.key[4]:016x}{self.statement[0]:016x}"
 
 
 @attrs.frozen
@@ -141,6 +154,8 @@ class Watcher:
 
     intervals: tuple[str, ...]
     """The finest first."""
+    ties: bool
+    """Whether statements may be equally new."""
     sometimes: Counter[str]
     now_s: Callable[[], float]
     verdicts: dict[tuple[str, int, int], Verdict] = attrs.field(factory=dict)
@@ -148,8 +163,8 @@ class Watcher:
     outcomes: set[tuple[str, int, int]] = attrs.field(factory=set)
     letters: dict[str, dict[Key, bytes]] = attrs.field(factory=lambda: defaultdict(dict))
     """Bytes of the dead letters in the table and in the topic, by coordinates."""
-    versions: dict[str, dict[Key, int]] = attrs.field(factory=lambda: defaultdict(dict))
-    """Highest version by key, of silver_ticks and enriched_ticks, and of what was told of them."""
+    statements: dict[str, dict[Key, tuple[int, int]]] = attrs.field(factory=lambda: defaultdict(dict))
+    """Greatest version and content by key, of silver_ticks and enriched_ticks, and of what was told of them."""
     past: set[tuple[str, Key, tuple[Any, ...]]] = attrs.field(factory=set)
     """Interval, key and content of what bar_revisions holds."""
     bars: dict[str, dict[Key, SeenBar]] = attrs.field(factory=lambda: defaultdict(dict))
@@ -186,7 +201,7 @@ class Watcher:
                 for (key, bar), name in zip(bars_of(rows.frame), rows.frame["interval"], strict=True)
             )
         elif table in {"silver_ticks", "enriched_ticks"}:
-            self._raise_versions(table, rows.frame)
+            self._raise_statements(table, rows.frame)
         elif table.startswith("bars_"):
             self._see_bars(table.removeprefix("bars_"), rows.frame)
             self._note_reasons(rows.frame)
@@ -237,23 +252,24 @@ class Watcher:
     def _note_reasons(self, rows: pl.DataFrame) -> None:
         self.sometimes["closed windows were computed for a backfill"] += int((rows["reason"] == "backfill").sum())
 
-    def _raise_versions(self, table: str, rows: pl.DataFrame) -> None:
-        seen = self.versions[table]
-        for key, version in ticks_of(rows):
-            seen[key] = max(seen.get(key, 0), version)
+    def _raise_statements(self, table: str, rows: pl.DataFrame) -> None:
+        seen = self.statements[table]
+        for key, statement in ticks_of(rows):
+            seen[key] = max(seen.get(key, UNSAID), statement)
 
     def _readable(self, table: str, rows: pl.DataFrame) -> None:
-        seen = self.versions[table]
-        for key, version in ticks_of(rows):
-            require(seen.get(key, 0) >= version, "store before announce", lambda: f"{table} lacks {key}")  # noqa: B023
-        self._raise_versions(f"told of {table}", rows)
+        seen = self.statements[table]
+        for key, statement in ticks_of(rows):
+            readable = seen.get(key, UNSAID) >= statement
+            require(readable, "store before announce", lambda: f"{table} lacks {key}")  # noqa: B023
+        self._raise_statements(f"told of {table}", rows)
 
     def _hear_ticks(
         self, heard: dict[int, dict[int, Heard]], rows: pl.DataFrame, partition: pl.Series, offset: pl.Series
     ) -> None:
         told = zip(partition, offset, ticks_of(rows), rows["quality_flags"], strict=True)
-        for number, at, (key, version), flags in told:
-            heard[number][at] = Heard(key, version, not flags & TS_FUTURE, self.now_s())
+        for number, at, (key, statement), flags in told:
+            heard[number][at] = Heard(key, statement, not flags & TS_FUTURE, self.now_s())
 
     def _hear_requests(self, rows: pl.DataFrame, partition: pl.Series, offset: pl.Series) -> None:
         asked = rows.select(*SERIES_KEY, US("interval_start"), "interval", "reason").rows()
@@ -269,31 +285,34 @@ class Watcher:
         seen = self.bars[interval]
         for key, bar in bars_of(rows):
             known = seen.get(key)
-            if known is None or bar.revision > known.revision:
+            if known is None or bar.precedence > known.precedence:
                 remembered = (interval, *shown(key, bar)) in self.past
                 require(remembered, "bar_revisions", lambda: f"{interval} {key}: {bar} is not among them")  # noqa: B023
             if known is None:
                 seen[key] = bar
                 continue
-            if bar.revision == known.revision:
-                require(bar.content == known.content, "I5", lambda: f"{interval} {key}: {known} or {bar}")  # noqa: B023
-            elif bar.revision > known.revision:
+            one = bar.content == known.content or (self.ties and bar.precedence != known.precedence)
+            require(bar.revision != known.revision or one, "I5", lambda: f"{interval} {key}: {known} or {bar}")  # noqa: B023
+            self.sometimes["equal revision, other content"] += (
+                bar.revision == known.revision and bar.content != known.content
+            )
+            if bar.precedence > known.precedence:
                 same_epoch = bar.epochs == known.epochs
                 grows = bar.trade_count >= known.trade_count or not same_epoch
                 require(grows, "I19", lambda: f"{interval} {key} shrinks from {known} to {bar}")  # noqa: B023
                 self.sometimes["same content, higher revision"] += bar.content == known.content
                 seen[key] = bar
-            else:
+            elif bar.precedence < known.precedence:
                 self.sometimes["write lost to a higher revision"] += 1
 
     def _hear_bars(self, interval: str, rows: pl.DataFrame) -> None:
         for key, bar in bars_of(rows):
             known = self.bars[interval].get(key)
-            readable = known is not None and known.revision >= bar.revision
+            readable = known is not None and known.precedence >= bar.precedence
             require(readable, "store before announce", lambda: f"{interval} {key}: {known} stored, {bar} told")  # noqa: B023
             self.sometimes[f"told of a bar: {bar.state}"] += 1
             heard = self.told_bars[interval].get(key)
-            if heard is None or bar.revision >= heard.revision:
+            if heard is None or bar.precedence >= heard.precedence:
                 self.told_bars[interval][key] = bar
 
     def _see_prices(self, table: str, rows: pl.DataFrame) -> None:
@@ -316,10 +335,15 @@ class Watcher:
                 self.ranks["topic"][key] = rank, content
 
 
-def ticks_of(rows: pl.DataFrame) -> list[tuple[Key, int]]:
-    """Key and version of ticks."""
-    columns = rows.select("tenant_id", "instrument_id", US("ts"), "source_id", "source_seq", "version").rows()
-    return [(row[:5], row[5]) for row in columns]
+def ticks_of(rows: pl.DataFrame) -> list[tuple[Key, tuple[int, int]]]:
+    """Key of ticks, with version and content."""
+    columns = rows.select(
+        *("tenant_id", "instrument_id", US("ts"), "source_id", "source_seq", "version"),
+        *(pl.col(name).to_physical() for name in CONTENT_NUMBERS),
+        *(pl.col(name).cast(pl.String) for name in CONTENT_LABELS),
+        pl.col("quality_flags") & CONTENT_FLAGS,
+    ).rows()
+    return [(row[:5], (row[5], digest(*row[6:14], *map(text, row[14:17]), row[17]))) for row in columns]
 
 
 def bars_of(rows: pl.DataFrame) -> list[tuple[Key, SeenBar]]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from application.ports.event_log import TopicPartition
-from tests.simulation.checking import Heard, Key, Watcher, Wrong, require
+from tests.oracle.digests import content
+from tests.simulation.checking import UNSAID, Heard, Key, Watcher, Wrong, require
 from tests.simulation.truth import SLOTS
 
 TICKS = "enriched.market.ticks.v1"
@@ -32,7 +33,7 @@ def unfinished(seen: Watcher, group: str, where: TopicPartition, offsets: range)
         yield from (what for at in offsets for what in _unsettled(seen, (where.topic, where.partition, at)))
     elif group == "enrichment":
         ticks = (heard for at in offsets if (heard := seen.normalized[where.partition].get(at)))
-        yield from (what for heard in ticks for what in _lacking(seen, "enriched_ticks", heard.key, heard.version))
+        yield from (what for heard in ticks for what in _lacking(seen, "enriched_ticks", heard.key, heard.statement))
     elif group == "projection":
         yield from (what for heard in _counting(seen, where, offsets) for what in _unpriced(seen, heard))
     elif where.topic == TICKS:
@@ -53,15 +54,17 @@ def _unsettled(seen: Watcher, message: tuple[str, int, int]) -> Iterator[str]:
     if message not in seen.outcomes:
         yield f"nothing says what became of {message}"
     for tick in verdict.ticks:
-        yield from _lacking(seen, "silver_ticks", tick.key, tick.ingested_at * SLOTS)
+        yield from _lacking(
+            seen, "silver_ticks", tick.key, (tick.ingested_at * SLOTS, content(tick) if seen.ties else 0)
+        )
     if verdict.refusals and not (message in seen.letters["table"] and message in seen.letters["topic"]):
         yield f"{message} was refused without a dead letter that is stored and told"
 
 
-def _lacking(seen: Watcher, table: str, key: Key, version: int) -> Iterator[str]:
+def _lacking(seen: Watcher, table: str, key: Key, statement: tuple[int, int]) -> Iterator[str]:
     for place in (table, f"told of {table}"):
-        if seen.versions[place].get(key, 0) < version:
-            yield f"{place}: {key} is missing at {version}"
+        if seen.statements[place].get(key, UNSAID) < statement:
+            yield f"{place}: {key} is missing at {statement}"
 
 
 def _counting(seen: Watcher, where: TopicPartition, offsets: Iterable[int]) -> Iterator[Heard]:
@@ -87,7 +90,7 @@ def _left_open(seen: Watcher, where: TopicPartition, offsets: range) -> Iterator
     for heard in _counting(seen, where, offsets):
         is_open = seen.start_us(heard) + seen.window_us > seen.seals.get(heard.series, 0)
         behind = (other for at, other in records.items() if at >= offsets.stop and other.key == heard.key)
-        if is_open and not any(other.version >= heard.version for other in behind):
+        if is_open and not any(other.statement >= heard.statement for other in behind):
             yield f"{heard} is open"
 
 

@@ -69,6 +69,10 @@ def ticks(world: World, truth: Truth) -> Iterator[str]:
     enriched = rows_of(world.tables["enriched_ticks"].final(), TICK_KEY)
     yield from differences("I3 enriched_ticks", enriched, wanted)
     yield from differences("enriched_ticks", enriched, truth.enriched_rows())
+    for table, rows in (("silver_ticks", silver), ("enriched_ticks", enriched)):
+        for key in rows.keys() & wanted.keys():
+            if rows[key]["origin"] not in truth.origins[key]:
+                yield f"I3 {table}: {key} is from {rows[key]['origin']}, not from {truth.origins[key]}"
 
 
 def bars_of(world: World, truth: Truth, interval: str) -> Iterator[str]:

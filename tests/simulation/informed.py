@@ -83,7 +83,7 @@ class Informed:
         """A turn is over: what it stored is told of, now or before, and what is settled is sealed."""
         for (interval, key), bar in self.decided.items():
             was, told = self.read[interval].get(key), self.told.get((interval, key))
-            overtaken = was and was.revision > bar.revision and not (was.says(bar) and was.state == bar.state)
+            overtaken = was and was.precedence > bar.precedence and not (was.says(bar) and was.state == bar.state)
             known = told and told.says(bar) and told.state == bar.state
             require(bool(overtaken or known), "announcement", lambda: f"{interval} {key} is {bar}, and told as {told}")  # noqa: B023
             kept = was and was.settled and was.says(bar)

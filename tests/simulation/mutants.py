@@ -14,9 +14,11 @@ import attrs
 import polars as pl
 import pytest
 
+import adapters.memory.tables
 import application.stages.aggregate
 import domain.gold.taxonomy
 import domain.gold.window
+import domain.served.latest_price
 from adapters.memory.price_cache import MemoryPriceCache
 from adapters.memory.tables import MemoryBarTable
 from application import topics
@@ -60,7 +62,7 @@ def leaning(
     """Worlds of a seed, but with these faults alone, these statements alone, and these settings."""
 
     def leant(swarm: Swarm) -> Swarm:
-        changed = {"adapts": False, "catalog_away_s": 0.0, "edges": False, "late_minutes": (5, 120), **settings}
+        changed = {**PLAIN, **settings}
         if faults is not None:
             changed = {
                 "most_faults": 8,
@@ -75,6 +77,14 @@ def leaning(
     return leant
 
 
+PLAIN: Mapping[str, Any] = {
+    "adapts": False,
+    "catalog_away_s": 0.0,
+    "edges": False,
+    "late_minutes": (5, 120),
+    "ties": False,
+}
+"""Worlds without these, unless a variant asks for them."""
 NO_FLAGS = pl.lit(0, dtype=pl.UInt32)
 CRASHES = {"crash before": 0.08, "crash after": 0.08}
 MOVES = {"rebalance": 0.1, "pause before": 0.03, "pause after": 0.03}
@@ -296,7 +306,39 @@ def renamed(column: str, name: str, wrong: str) -> Callable[[Any], Any]:
 
 def but_the_last_second(ours: Any) -> Any:
     """Windows are read back without their last second."""
-    return lambda stage, windows: ours(stage, windows.with_columns(pl.col("end").dt.offset_by("-1s")))
+    return lambda stage, windows, **how: ours(stage, windows.with_columns(pl.col("end").dt.offset_by("-1s")), **how)
+
+
+def all_alike(_: Any) -> Any:
+    """Whatever is said has the same digest."""
+    return lambda rows: pl.zeros(rows.height, dtype=pl.UInt64, eager=True)
+
+
+def by_version_alone(ours: Any) -> Any:
+    """Of equally new statements about one tick the one that came first stays."""
+
+    def winners(ticks: pl.DataFrame) -> pl.DataFrame:
+        newest = ticks.filter((pl.col("version") == pl.col("version").max()).over("key"))
+        merged: pl.DataFrame = ours(newest.unique("key", keep="first", maintain_order=True))
+        return merged
+
+    return winners
+
+
+def equally_new_repeated(ours: Any) -> Any:
+    """What is as new as what is known repeats it, whatever it says."""
+
+    def judge(known: Recognition, late: pl.DataFrame, closed: pl.DataFrame) -> Any:
+        judged = ours(known, late, closed)
+        held = known._winners.lookup(late["key"])["version"]
+        return attrs.evolve(judged, repeat=judged.repeat | (late["version"] == held).fill_null(value=False))
+
+    return judge
+
+
+def bound_alone(_: Any) -> Any:
+    """The digest of a bar binds what is said, and no more."""
+    return lambda key, content: (key ^ content).cast(pl.UInt128)
 
 
 class BarsFirst(AggregateBars):
@@ -597,6 +639,28 @@ STALLED: dict[str, Any] = {
     "interleaving": 0.1,
 }
 """Who stands still has read repeats, and is more patient than who closes the window meanwhile."""
+
+TIED: dict[str, Any] = {
+    "ties": True,
+    "said": {"correction": 2.0, "twin": 0.5, "back": 0.5},
+    "instances": ONE | {"aggregation": 2},
+    "struck": ("aggregation",),
+    "partitions": 1,
+    "raw_partitions": 2,
+    "series": 1,
+    "recall": 6,
+    "messages": 40,
+    "bunch": 6,
+    "gap_s": 20.0,
+    "minutes": 1.5,
+    "lateness_s": (0.0, 600.0),
+    "idle_s": (30.0,),
+    "disorder": 0.0,
+    "upgrade": False,
+    "remembered": 1000,
+    "read_at_once": 1000,
+}
+"""Most of what is said is said again, equally new and differently."""
 
 MUTANTS = (
     Mutant(
@@ -907,6 +971,35 @@ MUTANTS = (
         name="takes a price at its limit for out of range",
         product=Product(patched=partial(instead, domain.gold.taxonomy, "price_out_of_range", bounds_excluded)),
         leaning=leaning(said={}, faults={}, edges=True),
+    ),
+    Mutant(
+        name="stores of two equally new statements whichever comes",
+        product=Product(patched=partial(instead, adapters.memory.tables, "content_digests", all_alike)),
+        leaning=leaning(faults={}, **TIED),
+        seeds=(3, *FEW),
+    ),
+    Mutant(
+        name="ranks equally new prices alike",
+        product=Product(patched=partial(instead, domain.served.latest_price, "content_digests", all_alike)),
+        leaning=leaning(faults={}, **TIED),
+        seeds=(7, *FEW),
+    ),
+    Mutant(
+        name="takes of two equally new statements in a window whichever comes",
+        product=Product(patched=partial(instead, domain.gold.window, "winners", by_version_alone)),
+        leaning=leaning(faults={}, **TIED),
+    ),
+    Mutant(
+        name="skips late ticks that are as new as what is known",
+        product=Product(patched=partial(instead, Recognition, "judge", equally_new_repeated)),
+        leaning=leaning(faults={}, **TIED),
+        seeds=(7, *FEW),
+    ),
+    Mutant(
+        name="lets digests of bars fall where content rises",
+        product=Product(patched=partial(instead, domain.gold.window, "digest_of", bound_alone)),
+        leaning=leaning(faults=MOVES, **TIED),
+        seeds=(2, *FEW),
     ),
     Mutant(
         name="caches a price before it stores it",

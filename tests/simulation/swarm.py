@@ -87,6 +87,8 @@ class Swarm:
     """Whether much is said of the first and last second of windows, and of prices at their limits."""
     late_minutes: tuple[int, int]
     """How long ago is what late ticks speak of, at least and at most."""
+    ties: bool
+    """Whether statements may be equally new: what is said of an instant again is often known at the same microsecond."""
     moves: int
     """How often the partitions of a struck stage are dealt anew between calls, as when a member joins or leaves."""
 
@@ -134,5 +136,6 @@ class Swarm:
             catalog_away_s=Random(f"catalog {seed}").choice((0.0, 0.0, 0.0, 0.0, 0.0, 200.0)),
             edges=Random(f"edges {seed}").random() < 0.3,
             late_minutes=Random(f"late {seed}").choice(((5, 120), (5, 120), (6, 12))),
+            ties=Random(f"ties {seed}").random() < 0.25,
             moves=chance.choice((0, 0, 10)),
         )

@@ -10,6 +10,8 @@ import attrs
 import polars as pl
 
 from tests.oracle.comparison import plain
+from tests.oracle.digests import FLAGS
+from tests.oracle.digests import content as digest_of
 from tests.oracle.meaning import Tick, Verdict, judge
 from tests.oracle.raw import RawMessage
 from tests.oracle.results import bars, counting, latest, window
@@ -18,12 +20,6 @@ MICROS_A_MINUTE = 60_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SLOTS = 4096
 """Versions in one microsecond of knowledge."""
-FLAGS = (
-    "PRICE_NEGATIVE", "VOLUME_NEGATIVE", "PRECISION_LOSS", "TS_FUTURE", "TS_ANCIENT", "TS_AMBIGUOUS", "TS_UNIT_GUESSED",
-    "INGESTED_AT_ASSUMED", "FEED_POLICY_ASSUMED", "BAD_SEQUENCE", "BAD_COMPONENT", "SOURCE_CONFLICT",
-    "COMPONENT_MISMATCH", "COMPONENT_INCOMPLETE",
-)  # fmt: skip
-"""Record flags, by their bits."""
 MISSING_METADATA, PRICE_OUT_OF_RANGE = 16, 17
 """Bits of the flags that enrichment adds."""
 KNOWN = {
@@ -58,8 +54,8 @@ class Truth:
 
     verdicts: dict[tuple[str, int, int], Verdict]
     silver: dict[tuple[Any, ...], Tick]
-    origin: dict[tuple[Any, ...], tuple[str, int, int]]
-    """Raw coordinates of each silver tick."""
+    origins: dict[tuple[Any, ...], set[tuple[str, int, int]]]
+    """Raw coordinates of each silver tick; of statements that are equally new and say the same, any may have stayed."""
     least: dict[tuple[Any, ...], int]
     """When the content of a tick was known first: a bar counts this version or a higher one."""
 
@@ -71,12 +67,13 @@ class Truth:
             verdicts[message.coordinates] = verdict = judge(message)
             for tick in verdict.ticks:
                 statements[tick.key].append((tick.ingested_at, message.coordinates, tick))
-        silver, origin, least = {}, {}, {}
+        silver, origins, least = {}, {}, {}
         for key, said in statements.items():
-            _, origin[key], silver[key] = max(said, key=lambda one: one[0])
-            same = [known for known, _, tick in said if content(tick) == content(silver[key])]
-            least[key] = min(same)
-        return cls(verdicts, silver, origin, least)
+            newest, _, silver[key] = max(said, key=lambda one: (one[0], digest_of(one[2])))
+            same = [(known, where) for known, where, tick in said if content(tick) == content(silver[key])]
+            origins[key] = {where for known, where in same if known == newest}
+            least[key] = min(known for known, _ in same)
+        return cls(verdicts, silver, origins, least)
 
     def seals(self, base: str) -> dict[tuple[str, str], int]:
         """How far each instrument is closed at last: to the end of its last window."""
@@ -112,7 +109,6 @@ class Truth:
                 **{name: getattr(tick, name) for name in SILVER},
                 "ingested_at": tick.ingested_at,
                 "quality_flags": tick.flags,
-                "origin": self.origin[key],
             }
             for key, tick in self.silver.items()
         }

@@ -18,6 +18,7 @@ import attrs
 
 import application.consume
 import domain.gold.bar
+import domain.silver.cleaning
 from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
 from adapters.memory.logic_epoch import MemoryLogicEpoch
 from application.consume import Consume, Pace
@@ -164,7 +165,7 @@ class World:
         self.intervals = BarIntervals.parse(self.swarm.intervals)
         self.log = MemoryEventLog(self.partitions_of, retain=True)
         self.tables = tables(self.intervals, self.product)
-        self.watcher = Watcher(self.swarm.intervals, self.sometimes, lambda: self.now_s)
+        self.watcher = Watcher(self.swarm.intervals, self.swarm.ties, self.sometimes, lambda: self.now_s)
         self.running_epoch = 1
 
     def partitions_of(self, topic: str) -> int:
@@ -179,7 +180,7 @@ class World:
         """What tells one run from another: every call, and what all tables and listeners ended with."""
         whole, seen = self._hash.copy(), self.watcher
         ends: tuple[dict[Any, Any], ...] = (
-            *seen.versions.values(),
+            *seen.statements.values(),
             *seen.bars.values(),
             *seen.told_bars.values(),
             seen.seals,
@@ -483,7 +484,7 @@ class World:
     def run(self) -> None:
         """Live until everything is at rest."""
         try:
-            with self.product.patched():
+            with self.product.patched(), versions(told_apart=not self.swarm.ties):
                 self._live_through()
         finally:
             self._end()
@@ -635,6 +636,19 @@ class World:
     def _end(self) -> None:
         for process in self.processes:
             process.actor.kill()
+
+
+@contextmanager
+def versions(*, told_apart: bool) -> Iterator[None]:
+    """Statements of one microsecond are told apart by their coordinates, or have one version."""
+    names = vars(domain.silver.cleaning)
+    ours = names["coordinate_bits"]
+    if not told_apart:
+        names["coordinate_bits"] = lambda _, partition, __, ___: partition * 0
+    try:
+        yield
+    finally:
+        names["coordinate_bits"] = ours
 
 
 def _set_epoch(epoch: int) -> None:

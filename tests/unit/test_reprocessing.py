@@ -157,13 +157,27 @@ def spans(*facts: tuple[str, datetime, datetime]) -> pl.DataFrame:
     return pl.DataFrame(facts, schema=schema, orient="row")
 
 
-def test_many_windows_are_halved_by_number_and_one_by_time() -> None:
+def instants(*clocks: str) -> pl.Series:
+    return pl.Series([at(clock) for clock in clocks], dtype=INSTANT)
+
+
+def test_many_windows_are_halved_by_number() -> None:
     one, two, three = (("A", at(f"10:0{n}"), at(f"10:0{n + 1}")) for n in range(3))
-    assert [half.rows() for half in halved(spans(one, two, three))] == [[one], [two, three]]
-    middle = at("10:00:30")
-    assert [half.rows() for half in halved(spans(one))] == [[("A", one[1], middle)], [("A", middle, one[2])]]
+    assert [half.rows() for half in halved(spans(one, two, three), instants("10:00:10"))] == [[one], [two, three]]
+
+
+def test_one_window_is_halved_amid_its_ticks() -> None:
+    window, middle = ("A", at("10:00"), at("10:05")), at("10:00:20")
+    halves = halved(spans(window), instants("10:00:30", "10:00:10", "10:00:20"))
+    assert [half.rows() for half in halves] == [[("A", window[1], middle)], [("A", middle, window[2])]]
+
+
+def test_a_window_whose_ticks_are_at_its_start_is_halved_behind_them() -> None:
+    start, middle, end = at("10:00"), at("10:00") + timedelta(microseconds=1), at("10:05")
+    halves = halved(spans(("A", start, end)), instants("10:00", "10:00"))
+    assert [half.rows() for half in halves] == [[("A", start, middle)], [("A", middle, end)]]
 
 
 def test_an_instant_can_not_be_halved() -> None:
     instant = at("10:00")
-    assert halved(spans(("A", instant, instant + timedelta(microseconds=1)))) == ()
+    assert halved(spans(("A", instant, instant + timedelta(microseconds=1))), instants("10:00")) == ()

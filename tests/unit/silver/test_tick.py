@@ -1,7 +1,6 @@
 """Digests of keys and contents: stable numbers, worked out here in plain arithmetic."""
 
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 
 import attrs
@@ -12,26 +11,7 @@ from hypothesis import strategies as st
 from domain.silver.quality import Flag
 from domain.silver.tick import Tick, content_digests, key_digests, source_hashes
 from tests.builders import at, micros, tick, ticks
-
-WORD = 2**64
-NULL = 0x9E3779B97F4A7C15
-
-
-def text(value: str) -> int:
-    return int.from_bytes(sha256(value.encode()).digest()[:8], "big")
-
-
-def digest(*numbers: int | None) -> int:
-    found = 0xCBF29CE484222325
-    for place, number in enumerate(numbers):
-        found += (NULL if number is None else number) * ((0x9E3779B97F4A7C15 * (2 * place + 3)) % WORD | 1)
-    found %= WORD
-    found = (found ^ found // 2**32) * 0xFF51AFD7ED558CCD % WORD
-    return found ^ found // 2**32
-
-
-def units(value: Decimal | None) -> int | None:
-    return None if value is None else int(value.scaleb(8))
+from tests.oracle.digests import digest, text, units
 
 
 def content(fact: Tick) -> int:

@@ -86,7 +86,7 @@ def bar(**fields: Any) -> Bar:
             {"partition": "ingestion.market.ticks.raw.v1/0", "first_offset": 3, "last_offset": 9},
             {"partition": "ingestion.market.ticks.raw.v1/4", "first_offset": 0, "last_offset": 2**40},
         ],
-        "lineage_digest": 2**64 - 2,
+        "lineage_digest": 2**128 - 2,
         "known_at": TEN + timedelta(minutes=6),
         "interval": "5m",
         "series": SERIES,

@@ -118,7 +118,7 @@ def test_a_bar_as_json() -> None:
     assert payload["revision"] == "0" * 38 + "5"
     assert payload["lineage"] == {
         "partitions": {"ingestion.market.ticks.raw.v1/0": [3, 9], "ingestion.market.ticks.raw.v1/4": [0, 2**40]},
-        "digest": "00000000000000ff",
+        "digest": "000000000000000000000000000000ff",
     }
     assert b'"notional":1234567890123456789012.1234567890123456' in written.values[0]
 

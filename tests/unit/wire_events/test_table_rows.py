@@ -102,7 +102,7 @@ def test_a_bar_keeps_its_decimals_and_tells_revision_and_digest_as_text() -> Non
     stored = to_stored(BarBatch.of([bar(revision=2**128 - 1, lineage_digest=255)]).frame, Bar).row(0, named=True)
 
     assert stored["revision"] == str(2**128 - 1)
-    assert stored["lineage_digest"] == "00000000000000ff"
+    assert stored["lineage_digest"] == "000000000000000000000000000000ff"
     assert stored["notional"] == Decimal("1234567890123456789012.1234567890123456")
     assert stored["interval_start"] == TEN
 
