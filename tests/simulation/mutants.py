@@ -737,6 +737,7 @@ MUTANTS = (
         name="folds parents from children in memory",
         product=Product(bar_table=RemembersChildren),
         leaning=leaning(faults=CRASHES | MOVES, said={}, **BARS),
+        seeds=(5, *FEW),
     ),
     Mutant(
         name="folds parents from children that were read back once and kept",
@@ -883,13 +884,13 @@ MUTANTS = (
         name="forgets all seals with those of a partition that goes",
         product=Product(aggregate=ForgetsAllSeals),
         leaning=GOING,
-        seeds=(4, *FEW),
+        seeds=(14, *FEW),
     ),
     Mutant(
         name="forgets all requests with those of a partition that goes",
         product=Product(aggregate=ForgetsAllRequests),
         leaning=GOING,
-        seeds=(4, *FEW),
+        seeds=(3, *FEW),
     ),
     Mutant(
         name="resumes behind the first request that waits",
@@ -941,6 +942,7 @@ MUTANTS = (
         name="takes for told what it told of before partitions moved",
         product=Product(aggregate=RemembersTold),
         leaning=leaning(faults={"rebalance": 0.1}, most_faults=20, **BARS),
+        seeds=(4, *FEW),
     ),
     Mutant(
         name="tells nobody of dead letters",
