@@ -6,7 +6,7 @@ must be told of follows from that too, and from what this process has told; when
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -30,6 +30,8 @@ class Informed:
     """How far it has read the ticks of a partition."""
     read: dict[str, dict[Key, SeenBar | None]] = attrs.field(factory=lambda: defaultdict(dict))
     """Bars by interval, as last read."""
+    floors: dict[int, int] = attrs.field(factory=dict)
+    """From where it began to read the ticks of each partition whose windows it closes."""
     again: set[Key] = attrs.field(factory=set)
     """Windows whose ticks it has read back in this turn."""
     sealed: dict[Key, int] = attrs.field(factory=dict)
@@ -44,9 +46,10 @@ class Informed:
         self.again.clear()
         self.decided.clear()
 
-    def assigned(self) -> None:
-        """Others may have told of anything meanwhile."""
+    def assigned(self, floors: Mapping[int, int]) -> None:
+        """Others may have told of anything meanwhile; windows are made of the ticks from these floors on."""
         self.told.clear()
+        self.floors.update(floors)
 
     def heard(self, call: str, asked: tuple[Any, ...], answer: Any) -> None:
         """A port has answered."""
@@ -89,6 +92,25 @@ class Informed:
             kept = was and was.settled and was.says(bar)
             is_sealed = not bar.settled or kept or self.sealed.get(key[:2], 0) >= bar.end_us
             require(bool(is_sealed), "state", lambda: f"{interval} {key} is {bar}, and its window is open")  # noqa: B023
+        if self.patience.adaptation is None:
+            self._has_closed_what_is_due()
+
+    def _has_closed_what_is_due(self) -> None:
+        """No window is open of which a feed that spoke in it has spoken as far beyond its end as it may be late."""
+        for number, records in self.watcher.enriched.items():
+            position = self.position(number)
+            heard = (records.get(at) for at in range(self.floors.get(number, position), position))
+            highest: dict[tuple[str, str], int] = {}
+            for one in reversed([one for one in heard if one and one.may_count]):
+                end = self.watcher.start_us(one) + self.watcher.window_us
+                due = highest.get(one.feed, 0) >= end + self._late_us(one)
+                is_closed = self.sealed.get(one.series, 0) >= end
+                require(not due or is_closed, "close", lambda: f"the window of {one} is open beyond its time")  # noqa: B023
+                highest[one.feed] = max(one.ts_us, highest.get(one.feed, 0))
+
+    def _late_us(self, heard: Heard) -> int:
+        """How late its feed may be."""
+        return int(self.patience.lateness_s.get(heard.feed[1], 0) * MICROS_A_SECOND)
 
     def _know(self, seals: pl.DataFrame) -> None:
         for *series, until in seals.select(*SERIES_KEY, US("sealed_until")).iter_rows():
@@ -112,10 +134,9 @@ class Informed:
 
     def _closes(self, spoken: list[Heard], until: int) -> bool:
         """Whether what a feed spoke of may close a window that ends here."""
-        source = spoken[0].feed[1]
-        late_us = int(self.patience.lateness_s.get(source, 0) * MICROS_A_SECOND)
-        silent = self.watcher.now_s() - max(one.at_s for one in spoken) >= self.patience.idle_s[source]
-        return silent or max(one.ts_us for one in spoken) >= until + late_us
+        silent_s = self.watcher.now_s() - max(one.at_s for one in spoken)
+        silent = silent_s >= self.patience.idle_s[spoken[0].feed[1]]
+        return silent or max(one.ts_us for one in spoken) >= until + self._late_us(spoken[0])
 
     def _is_called_right(self, interval: str, key: Key, bar: SeenBar, was: SeenBar | None) -> None:
         same = was is not None and was.says(bar)

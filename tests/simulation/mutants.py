@@ -35,7 +35,7 @@ from domain.gold.bar import BarBatch
 from domain.gold.recognition import Recognition
 from domain.gold.settling import Change, SettledBars
 from domain.gold.watermark import SealBook
-from domain.gold.window import Windows
+from domain.gold.window import Waits, Windows
 from domain.reprocessing import Waiting
 from domain.served.latest_price import LatestPrices
 from tests.simulation.building import Product
@@ -179,6 +179,16 @@ def later_closed(ours: Any) -> Any:
         return ours(windows, ticks, ticks["series"].is_in(ticks["series"].filter(due).implode()), *others)
 
     return sealing
+
+
+def a_minute_more_patient(ours: Any) -> Any:
+    """Feeds may be a minute later than is allowed."""
+
+    def mark(*arguments: Any) -> Any:
+        feed = ours(*arguments)
+        return attrs.evolve(feed, lateness_us=feed.lateness_us + 60_000_000)
+
+    return mark
 
 
 def of_any_tenant(ours: Any) -> Any:
@@ -906,6 +916,11 @@ MUTANTS = (
     Mutant(
         name="closes later windows with the one that is due",
         product=Product(patched=partial(instead, Windows, "_sealing", later_closed)),
+        leaning=leaning(),
+    ),
+    Mutant(
+        name="closes windows later than it might",
+        product=Product(patched=partial(instead, Waits, "mark", a_minute_more_patient)),
         leaning=leaning(),
     ),
     Mutant(

@@ -420,7 +420,14 @@ class World:
         heard = inner.listener
 
         def assigned(committed: Mapping[TopicPartition, Progress | None]) -> None:
-            process.informed.assigned()
+            closes = process.stage == "aggregation"
+            process.informed.assigned(
+                {
+                    where.partition: come.floor if come else 0
+                    for where, come in committed.items()
+                    if closes and where.topic == TICKS
+                }
+            )
             heard.assigned(committed)
             self._took_over(process, committed)
 
