@@ -6,12 +6,14 @@ must be told of follows from that too, and from what this process has told; when
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
 import polars as pl
 
+from application import topics
+from application.ports.event_log import Polled
 from application.stages.aggregate import Patience
 from tests.simulation.checking import SERIES_KEY, US, Heard, Key, SeenBar, Watcher, bars_of, require
 
@@ -31,7 +33,7 @@ class Informed:
     read: dict[str, dict[Key, SeenBar | None]] = attrs.field(factory=lambda: defaultdict(dict))
     """Bars by interval, as last read."""
     floors: dict[int, int] = attrs.field(factory=dict)
-    """From where it began to read the ticks of each partition whose windows it closes."""
+    """The first offset it read of the ticks of each partition since it was assigned it."""
     again: set[Key] = attrs.field(factory=set)
     """Windows whose ticks it has read back in this turn."""
     sealed: dict[Key, int] = attrs.field(factory=dict)
@@ -46,10 +48,18 @@ class Informed:
         self.again.clear()
         self.decided.clear()
 
-    def assigned(self, floors: Mapping[int, int]) -> None:
-        """Others may have told of anything meanwhile; windows are made of the ticks from these floors on."""
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Others may have told of anything meanwhile; ticks of these partitions are read anew."""
         self.told.clear()
-        self.floors.update(floors)
+        for number in partitions:
+            self.floors.pop(number, None)
+
+    def polled(self, polled: Polled) -> None:
+        """It has read these records."""
+        for records in polled.records:
+            for number, at in zip(records.partition, records.offset, strict=True):
+                if records.topic == topics.ENRICHED:
+                    self.floors.setdefault(number, at)
 
     def heard(self, call: str, asked: tuple[Any, ...], answer: Any) -> None:
         """A port has answered."""

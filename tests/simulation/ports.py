@@ -91,6 +91,8 @@ class Member:
     """Told of what is about to be committed, and whether something was left out that others own by now."""
     admits: Callable[[], None]
     """Called when it finds itself shut out, before it joins again."""
+    polled: Callable[[Polled], None]
+    """Told of what it has read."""
     lost: set[TopicPartition] = attrs.field(factory=set)
     """What was dealt to others since it last looked, even where it has come back."""
     taking: set[TopicPartition] = attrs.field(factory=set)
@@ -103,6 +105,7 @@ class Member:
         """Poll, having learnt first what was lost."""
         polled: Polled = self.asks("poll", "poll", partial(self._poll, max_records, timeout_s), None, LogUnavailable)
         self.took = len(polled)
+        self.polled(polled)
         return polled
 
     def commit(self, come: Mapping[TopicPartition, Progress]) -> None:

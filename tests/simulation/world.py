@@ -420,14 +420,7 @@ class World:
         heard = inner.listener
 
         def assigned(committed: Mapping[TopicPartition, Progress | None]) -> None:
-            closes = process.stage == "aggregation"
-            process.informed.assigned(
-                {
-                    where.partition: come.floor if come else 0
-                    for where, come in committed.items()
-                    if closes and where.topic == TICKS
-                }
-            )
+            process.informed.assigned(where.partition for where in committed if where.topic == TICKS)
             heard.assigned(committed)
             self._took_over(process, committed)
 
@@ -438,6 +431,7 @@ class World:
             lambda: self.group_changed(process.stage),
             lambda offsets, left_out: self._committing(process, offsets, left_out=left_out),
             lambda: self.admit(process),
+            process.informed.polled if process.stage == "aggregation" else lambda _: None,
         )
         process.member = member
         self.members[process.stage].append(member)
