@@ -8,12 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.batch import NOTIONAL, PRICE, PRICE_SUM
-from domain.gold.bar import CONTENT, LOGIC_EPOCH, BarBatch, Cause, State, fold, mean_price, notional, revision, vwap
+from domain.gold.bar import (
+    CONTENT,
+    LOGIC_EPOCH,
+    BarBatch,
+    Cause,
+    State,
+    digest_of,
+    fold,
+    mean_price,
+    notional,
+    precedence,
+    precedes,
+    revision,
+    vwap,
+)
 from domain.gold.interval import Interval, Periods
 from domain.gold.settling import Change
 from domain.silver.quality import Flag
-from domain.silver.tick import Tick
-from tests.builders import at, tick
+from domain.silver.tick import Tick, content_digests
+from tests.builders import at, tick, ticks
 from tests.unit.gold.folding import bars_over, folded, folded_in_slices, parts_of, refolded, settled
 from tests.unit.gold.oracle import EXACT, bars_of, read, rounded, vwap_of
 
@@ -281,6 +295,28 @@ def test_finality_outweighs_no_version() -> None:
     assert revisions(settled(folded([less, more]), closed=False)[0]) > revisions(bars_over([less]))
 
 
+@settings(deadline=None, max_examples=20)
+@given(ticks_of_a_day, prices, prices)
+def test_of_equally_new_ticks_the_greater_content_takes_precedence(
+    facts: list[Tick], first: Decimal, second: Decimal
+) -> None:
+    one, other = (tick("10:00", str(price), source_id="another", version=7) for price in (first, second))
+    mine, theirs = (bars_over([*facts, said], "1d").frame for said in (one, other))
+    assert mine["revision"].equals(theirs["revision"])
+    assert precedes(precedence(mine), precedence(theirs)).to_list() == [content_of(one) > content_of(other)]
+
+
+def content_of(fact: Tick) -> int:
+    return int(content_digests(ticks(fact).frame)[0])
+
+
+def test_what_a_tick_adds_to_a_lineage_digest_binds_key_and_content_and_never_wraps() -> None:
+    most = pl.Series([2**64 - 1], dtype=pl.UInt64)
+    key, content = pl.Series([5 << 32 | 3] * 2, dtype=pl.UInt64), pl.Series([7, 2**64 - 1], dtype=pl.UInt64)
+    assert digest_of(key, content).to_list() == [7 * 5 + (5 << 32 | 3), (2**64 - 1) * 5 + (5 << 32 | 3)]
+    assert digest_of(most, most).to_list() == [(2**64 - 1) * (2**32 - 1) + 2**64 - 1]
+
+
 def test_a_plain_revision() -> None:
     weight, settled = pl.Series([5, 5], dtype=pl.UInt128), pl.Series([False, True])
     assert revision(weight, settled).to_list() == [1280, 1281]
@@ -289,6 +325,7 @@ def test_a_plain_revision() -> None:
 ONE = [tick("10:01", "1", version=10)]
 OTHER = [tick("10:01", "2", version=20)]
 REPEATED = [tick("10:01", "1", version=30)]
+LESSER, GREATER = ([fact] for fact in sorted((ONE[0], tick("10:01", "2", version=10)), key=content_of))
 
 
 @pytest.mark.parametrize(
@@ -307,6 +344,10 @@ REPEATED = [tick("10:01", "1", version=30)]
         (ONE, True, OTHER, False, State.PROVISIONAL, Cause.LATE, Change.NEWS),
         (OTHER, True, ONE, True, State.REVISED, Cause.LATE, Change.OVERTAKEN),
         (OTHER, False, ONE, False, State.PROVISIONAL, Cause.LATE, Change.OVERTAKEN),
+        (LESSER, True, GREATER, True, State.REVISED, Cause.LATE, Change.NEWS),
+        (GREATER, True, LESSER, True, State.REVISED, Cause.LATE, Change.OVERTAKEN),
+        (GREATER, False, LESSER, True, State.FINAL, Cause.LATE, Change.OVERTAKEN),
+        (LESSER, True, GREATER, False, State.PROVISIONAL, Cause.LATE, Change.NEWS),
         (REPEATED, True, ONE, True, State.FINAL, Cause.LIVE, Change.NONE),
         (REPEATED, False, ONE, False, State.PROVISIONAL, Cause.LIVE, Change.NONE),
         (REPEATED, False, ONE, True, State.FINAL, Cause.LIVE, Change.OVERTAKEN),
