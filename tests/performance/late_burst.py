@@ -34,7 +34,7 @@ from rich.table import Table as Sheet
 
 from adapters.kafka.access import KafkaAccess
 from adapters.kafka.raw_feed import KafkaRawFeed
-from application.ports.event_log import Listener
+from application.ports.event_log import Listener, TopicPartition
 from application.queries.verify import Scope
 from domain.batch import Batch
 from domain.bronze.raw_event import RawEvents
@@ -165,6 +165,11 @@ class Overheard:
         self.log.publish(topic, facts)
         if topic in FOLLOWED:
             self.told.append((time.time(), topic, facts))
+
+    def end_offsets(self, names: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Where these topics end."""
+        ends: Mapping[TopicPartition, int] = self.log.end_offsets(names)
+        return ends
 
     def subscribe(self, group: str, names: Sequence[str], listener: Listener) -> Any:
         """Join a group."""
