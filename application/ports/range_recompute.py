@@ -54,7 +54,7 @@ class RangeRecompute(Protocol):
     Content, revision and lineage equal those of domain.gold.window and domain.gold.bar; state and reason follow what
     is stored and sealed, as domain.gold.bar.settle says. The range is widened to whole bars of the coarsest interval,
     since a coarser bar is folded from all of its finer ones; base bars are stored first and folded then. May be
-    repeated, and run beside live writers: of two revisions the higher stays.
+    repeated, and run beside live writers: of two bars the one that takes precedence stays.
     """
 
     def planned(self, asked: BarRange) -> Sequence[Slice]:
