@@ -246,7 +246,7 @@ def _precedence(revision: str, digest: str) -> str:
 
 def settled(bars: str, stored: str, where: str, seals: str) -> str:
     """
-    State, reason and revision of computed bars beside what is stored of them, as domain.gold.bar.settle decides.
+    State, reason and revision of computed bars beside what is stored of them, as domain.gold.settling.settle decides.
 
     Args:
         bars: A query of `folded` bars.

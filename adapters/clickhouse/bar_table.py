@@ -28,7 +28,7 @@ class ClickHouseBarTable(ClickHouseTable[BarBatch]):
         super().__init__(client, layout, BarBatch, {"interval": interval})
 
     def stored(self, keys: pl.DataFrame) -> BarBatch:
-        """Return the bars with these keys (columns `series`, `interval_start`) that exist, at their highest revision."""
+        """Return the bars with these keys (columns `series`, `interval_start`) that exist, as they stand."""
         return rows_of_keys(self, keys)
 
     def within(self, windows: pl.DataFrame) -> BarBatch:

@@ -52,7 +52,7 @@ class RangeRecompute(Protocol):
     The bars of every interval in a range, from all stored ticks: what the domain makes of them, to the last digit.
 
     Content, revision and lineage equal those of domain.gold.window and domain.gold.bar; state and reason follow what
-    is stored and sealed, as domain.gold.bar.settle says. The range is widened to whole bars of the coarsest interval,
+    is stored and sealed, as domain.gold.settling.settle says. The range is widened to whole bars of the coarsest interval,
     since a coarser bar is folded from all of its finer ones; base bars are stored first and folded then. May be
     repeated, and run beside live writers: of two bars the one that takes precedence stays.
     """
