@@ -83,19 +83,32 @@ def test_flags_are_the_union_of_those_that_bars_carry() -> None:
     assert folded(facts)["quality_flags"].to_list() == [int(Flag.PRICE_NEGATIVE | Flag.BAD_SEQUENCE), 0]
 
 
+ORIGINS = [
+    tick("10:01", raw_partition=0, raw_offset=7),
+    tick("10:02", raw_partition=0, raw_offset=3),
+    tick("10:03", raw_partition=2, raw_offset=5),
+    tick("10:06", raw_partition=1, raw_offset=1),
+    tick("10:07", raw_partition=2, raw_offset=9),
+]
+
+
+def origins_of(bars: pl.DataFrame) -> list[list[tuple[int, int, int]]]:
+    return [
+        sorted((int(o["partition"].rpartition("/")[2]), o["first_offset"], o["last_offset"]) for o in found)
+        for found in bars["lineage_partitions"].to_list()
+    ]
+
+
 def test_a_bar_knows_which_raw_offsets_it_came_from() -> None:
-    facts = [
-        tick("10:01", raw_partition=0, raw_offset=7),
-        tick("10:02", raw_partition=0, raw_offset=3),
-        tick("10:03", raw_partition=2, raw_offset=5),
-        tick("10:06", raw_partition=1, raw_offset=1),
-    ]
-    topic = "ingestion.market.ticks.raw.v1"
-    origins = folded(facts)["lineage_partitions"].to_list()
-    assert [sorted((o["partition"], o["first_offset"], o["last_offset"]) for o in found) for found in origins] == [
-        [(f"{topic}/0", 3, 7), (f"{topic}/2", 5, 5)],
-        [(f"{topic}/1", 1, 1)],
-    ]
+    bars = folded(ORIGINS)
+    assert bars["lineage_partitions"][0][0]["partition"].startswith("ingestion.market.ticks.raw.v1/")
+    assert origins_of(bars) == [[(0, 3, 7), (2, 5, 5)], [(1, 1, 1), (2, 9, 9)]]
+
+
+def test_a_coarser_bar_knows_those_of_all_bars_below() -> None:
+    assert origins_of(refolded(bars_over(ORIGINS), "1h")) == [[(0, 3, 7), (1, 1, 1), (2, 5, 9)]]
+    alone = refolded(bars_over(ORIGINS[:2]), "1h")
+    assert origins_of(alone) == [[(0, 3, 7)]]
 
 
 @pytest.mark.parametrize(
