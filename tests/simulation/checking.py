@@ -363,6 +363,6 @@ def shown(key: Key, bar: SeenBar) -> tuple[Key, tuple[Any, ...]]:
 def prices_of(rows: pl.DataFrame) -> list[tuple[Key, str, tuple[Any, ...]]]:
     """Rank and content of latest prices by key."""
     columns = rows.select(
-        *SERIES_KEY, "rank", "ts", "price", "volume", "source_id", "source_seq", "quality_flags"
+        *SERIES_KEY, "rank", "ts", "market", "price", "volume", "source_id", "source_seq", "quality_flags"
     ).rows()
     return [(row[:2], row[2], row[3:]) for row in columns]
