@@ -178,7 +178,7 @@ def halved(windows: pl.DataFrame, some: pl.Series) -> Sequence[pl.DataFrame]:
         some: Instants of some of their ticks; at least one.
 
     Returns:
-        None where a window is no longer than an instant.
+        Both halves; empty where the one window is no longer than an instant.
     """
     if windows.height > 1:
         return windows.head(windows.height // 2), windows.slice(windows.height // 2)

@@ -111,9 +111,17 @@ def hexadecimal_64(column: pl.Series) -> pl.Series:
 
 def hexadecimal_128(column: pl.Series) -> pl.Series:
     """128-bit numbers as texts of 32 hexadecimal digits."""
-    halves = ((column // _TWO_64).cast(pl.UInt64), column.cast(pl.UInt64, wrap_numerical=True))
-    text = pl.select(pl.concat_str(*map(hexadecimal_64, halves))).to_series()
-    return text.alias(column.name)
+    return hexadecimal_pairs(*halves_of(column)).alias(column.name)
+
+
+def hexadecimal_pairs(upper: pl.Series, lower: pl.Series) -> pl.Series:
+    """Two 64-bit numbers side by side as texts of 32 hexadecimal digits."""
+    return pl.select(pl.concat_str(hexadecimal_64(upper), hexadecimal_64(lower))).to_series()
+
+
+def halves_of(number: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The upper and the lower 64 bits of 128-bit numbers."""
+    return (number // _TWO_64).cast(pl.UInt64), number.cast(pl.UInt64, wrap_numerical=True)
 
 
 def _from_hexadecimal(carrier: pl.Series, dtype: Any) -> pl.Series:

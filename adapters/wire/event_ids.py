@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from adapters.wire.event_columns import hexadecimal_64
+from adapters.wire.event_columns import halves_of, hexadecimal_pairs
 from domain.identity import text_hash, text_hashes
 
 SEEDS = 0x243F6A8885A308D3, 0x13198A2E03707344
@@ -52,7 +52,7 @@ def with_topic(lanes: Lanes, topic: str) -> Lanes:
 
 def id_text(lanes: Lanes) -> pl.Series:
     """Ids as 32 hexadecimal digits."""
-    return pl.select(pl.concat_str(hexadecimal_64(lanes[0]), hexadecimal_64(lanes[1]))).to_series()
+    return hexadecimal_pairs(*lanes)
 
 
 def _halves(number: pl.Series) -> list[pl.Series]:
@@ -60,8 +60,7 @@ def _halves(number: pl.Series) -> list[pl.Series]:
         return [number]
     if number.dtype != pl.UInt128:
         return [number.to_physical().cast(pl.Int64).reinterpret(signed=False)]
-    limit = pl.Series([1 << 64], dtype=pl.UInt128)
-    return [(number // limit).cast(pl.UInt64), (number % limit).cast(pl.UInt64)]
+    return [*halves_of(number)]
 
 
 def _one(number: int) -> pl.Series:

@@ -57,8 +57,8 @@ class Informed:
     def polled(self, polled: Polled) -> None:
         """It has read these records."""
         for records in polled.records:
-            for number, at in zip(records.partition, records.offset, strict=True):
-                if records.topic == topics.ENRICHED:
+            if records.topic == topics.ENRICHED:
+                for number, at in zip(records.partition, records.offset, strict=True):
                     self.floors.setdefault(number, at)
 
     def heard(self, call: str, asked: tuple[Any, ...], answer: Any) -> None:
