@@ -52,7 +52,7 @@ class Outcome:
     refused: DeadLetters | None = None
     commit: Mapping[TopicPartition, int] = attrs.field(factory=dict)
     owed: int = 0
-    """How much of what was taken is still to be told later, e.g. changed windows whose bars were not announced yet."""
+    """How much of what was taken is still to be told later, e.g. ticks whose bars were not announced yet."""
     more: bool = False
     """Whether the stage has more to do at once, even if no record comes."""
     kept: Callable[[], None] = _nothing

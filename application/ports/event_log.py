@@ -86,7 +86,8 @@ class Progress:
     position: int
     """The offset after the last record whose effects are stored and announced; at or above the floor."""
     owed: int = 0
-    """What the member still had to tell of what it had taken: changed windows whose bars were not announced yet."""
+    """What the member still had to tell of what it had taken: ticks of open windows, and windows asked for anew, whose bars
+    were not announced yet."""
     doubt: Doubt | None = None
     """What was begun and, as far as the log knows, never ended."""
     aside: tuple[int, ...] = ()

@@ -28,7 +28,7 @@ class PartitionLag:
     end: int
     """The offset the next record will get."""
     owed: int
-    """Changed windows whose bars are still to be announced."""
+    """Ticks of open windows, and windows asked for anew, whose bars are still to be announced."""
     begin: int = 0
     """The first record there is; looked for where the stage never committed."""
 

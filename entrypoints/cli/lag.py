@@ -101,4 +101,4 @@ def _open(rows: Sequence[PartitionLag]) -> str:
     }
     owed = max((row.owed for row in rows), default=0)
     parts = [f"{stage} is {lag:,} records behind" for stage, lag in behind.items() if lag]
-    return "; ".join([*parts, *([f"{owed:,} windows are not announced"] if owed else [])])
+    return "; ".join([*parts, *([f"{owed:,} ticks or windows are in no bar that was announced"] if owed else [])])

@@ -81,6 +81,14 @@ class SeenBar:
         """Whether the two have the same content."""
         return (self.content, self.trade_count) == (other.content, other.trade_count)
 
+    def repeats(self, other: "SeenBar | None") -> bool:
+        """Whether the other has the same content and state."""
+        return other is not None and self.says(other) and self.state == other.state
+
+    def overtaken_by(self, other: "SeenBar | None") -> bool:
+        """Whether the other is another and takes precedence."""
+        return other is not None and other.precedence > self.precedence and not self.repeats(other)
+
     @property
     def precedence(self) -> tuple[int, int, int]:
         """What decides which of two bars of one key stays."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from application.ports.event_log import TopicPartition
+from application.ports.event_log import Progress, TopicPartition
 from tests.oracle.digests import content
 from tests.simulation.checking import UNSAID, Heard, Key, Watcher, Wrong, require
 from tests.simulation.truth import SLOTS
@@ -12,14 +12,16 @@ REQUESTS = "processing.recompute.request.v1"
 
 
 def committing(
-    seen: Watcher, group: str, offsets: Mapping[TopicPartition, int], ends: Callable[[TopicPartition], int]
+    seen: Watcher, group: str, come: Mapping[TopicPartition, Progress], ends: Callable[[TopicPartition], int]
 ) -> None:
     """A group is about to resume from here."""
     passed = {}
-    for where, offset in offsets.items():
+    for where, progress in come.items():
+        offset = progress.floor
         before = seen.committed.get((group, where), 0)
         require(offset >= before, "I8", lambda: f"{group} goes back from {before} to {offset} on {where}")  # noqa: B023
         require(offset <= ends(where), "I8", lambda: f"{group} commits {offset} beyond the end of {where}")  # noqa: B023
+        require(offset <= progress.position, "progress", lambda: f"{group} is at {progress} of {where}")  # noqa: B023
         passed[where] = range(before, offset)
         seen.committed[group, where] = offset
     for where, records in passed.items():

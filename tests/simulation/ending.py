@@ -4,7 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation.checking import BAR_KEY, SERIES_KEY, TICK_KEY, Wrong
+import polars as pl
+
+from tests.simulation.checking import BAR_KEY, SERIES_KEY, TICK_KEY, US, Wrong
 from tests.simulation.truth import BAR, MICROS_A_MINUTE, Truth, differences, moment_us, rows_of
 from tests.simulation.world import NEWER, World
 
@@ -31,6 +33,7 @@ def all_differences(world: World, truth: Truth) -> Iterator[str]:
     yield from seals(world, truth)
     yield from prices(world, truth)
     yield from epochs(world)
+    yield from progress(world)
 
 
 def ledger(world: World, truth: Truth) -> Iterator[str]:
@@ -41,6 +44,7 @@ def ledger(world: World, truth: Truth) -> Iterator[str]:
     raw = {message.coordinates: message.value or b"" for message in world.messages}
     refused = {key: {"raw": raw[key]} for key, verdict in truth.verdicts.items() if verdict.refusals}
     yield from conservation(world, truth)
+    yield from corrections(world, truth)
     letters = rows_of(world.tables["dead_letters"].final(), ("topic", "partition", "offset"))
     yield from differences("I16 dead_letters", letters, refused)
     told = {key: {"raw": told} for key, told in world.watcher.letters["topic"].items()}
@@ -59,6 +63,27 @@ def conservation(world: World, truth: Truth) -> Iterator[str]:
         counted["counted_to"] = max(counted["counted_to"], message.offset + 1)
     found = rows_of(world.tables["ledger"].final(), ("topic", "partition", "hour"))
     yield from differences("I1 ledger", found, wanted)
+
+
+def corrections(world: World, truth: Truth) -> Iterator[str]:
+    """
+    As corrections count ticks that changed what was known: what some process had forgotten is not among them.
+
+    Where one process has read everything once and remembers all of it, they are exactly those.
+    """
+    changing, changed = Counter[Any](), truth.changing(world.messages)
+    for message in world.messages:
+        hour = message.timestamp_ms * 1000 // HOUR_US * HOUR_US
+        changing[message.topic, message.partition, hour] += changed[message.coordinates]
+    found = rows_of(world.tables["ledger"].final(), ("topic", "partition", "hour"))
+    for key, row in found.items():
+        if row["corrections"] > changing[key]:
+            yield f"I1 ledger: {key} counts {row['corrections']} corrections, of {changing[key]} at most"
+    reads = len(world.read), world.sometimes["takes partitions over · normalization"]
+    if reads == (len(world.messages), 1) and world.swarm.remembered > len(world.messages):
+        wanted, counted = truth.corrections(world.read), sum(row["corrections"] for row in found.values())
+        if counted != wanted:
+            yield f"I1 ledger: {counted} corrections are counted instead of {wanted}"
 
 
 def ticks(world: World, truth: Truth) -> Iterator[str]:
@@ -81,6 +106,7 @@ def bars_of(world: World, truth: Truth, interval: str) -> Iterator[str]:
     found = rows_of(table, BAR_KEY)
     wanted = {key: {name: bar[name] for name in BAR} for key, bar in truth.bar_rows(interval).items()}
     yield from differences(f"I4 bars_{interval}", found, wanted)
+    yield from lineages(interval, table, truth)
     weights, known = truth.weights(interval), truth.known(interval)
     for key in found.keys() & wanted.keys():
         yield from one_bar(world, interval, key, found[key], weights[key])
@@ -101,6 +127,26 @@ def one_bar(world: World, interval: str, key: Any, found: dict[str, Any], weight
     told = world.watcher.told_bars[interval].get(key)
     if told is None or (told.content, told.state) != (seen.content, seen.state):
         yield f"announcement of bars_{interval}: {key} is {seen} and was last told as {told}"
+
+
+def lineages(interval: str, table: pl.DataFrame, truth: Truth) -> Iterator[str]:
+    """I11: raw offsets of a bar reach from the first to the last of its ticks in each raw partition."""
+    wanted = truth.lineages(interval)
+    for *series, start, lineage in table.select(*SERIES_KEY, US("interval_start"), "lineage_partitions").iter_rows():
+        ticks = wanted.get((*series, start), [])
+        reach = {part["partition"]: (part["first_offset"], part["last_offset"]) for part in lineage}
+        lost = [tick for tick in ticks if not any(within(where, reach) for where in tick)]
+        ends = {(f"{topic}/{number}", at) for tick in ticks for topic, number, at in tick}
+        invented = {(name, at) for name, both in reach.items() for at in both} - ends
+        if lost or invented:
+            yield f"I11 bars_{interval}: {(*series, start)} comes from {reach}, without {lost} and beyond {invented}"
+
+
+def within(where: tuple[str, int, int], reach: dict[str, tuple[int, int]]) -> bool:
+    """Whether a raw offset lies within what a bar says it came from."""
+    topic, number, at = where
+    first, last = reach.get(f"{topic}/{number}", (at + 1, at))
+    return first <= at <= last
 
 
 def sums(world: World, interval: str) -> Iterator[str]:
@@ -142,3 +188,12 @@ def epochs(world: World) -> Iterator[str]:
             bar = world.watcher.bars[base].get((*heard.series, heard.ts_us // length * length))
             if offset >= floor and heard.may_count and bar and bar.epochs < NEWER:
                 yield f"epoch: {heard} at {offset} of partition {partition} is in a bar of epoch {bar.epochs}"
+
+
+def progress(world: World) -> Iterator[str]:
+    """Nobody says that anything is left to do."""
+    for stage, members in world.members.items():
+        for where, said in world.log.progress(stage, members[0].inner.topics if members else ()).items():
+            end = world.log.end(where)
+            if (said.floor, said.position, said.owed) != (end, end, 0):
+                yield f"progress: {stage} has come to {said} of {where}, which ends at {end}"

@@ -13,11 +13,11 @@ import attrs
 import polars as pl
 
 from application import topics
-from application.ports.event_log import Polled
+from application.ports.event_log import Progress, TopicPartition
 from application.stages.aggregate import Patience
 from tests.simulation.checking import SERIES_KEY, US, Heard, Key, SeenBar, Watcher, bars_of, require
+from tests.simulation.timely import MICROS_A_SECOND, Timely
 
-MICROS_A_SECOND = 1_000_000
 UNLIMITED = 1000
 """Ticks and records that no world reaches."""
 
@@ -30,14 +30,15 @@ class Informed:
     patience: Patience
     position: Callable[[int], int]
     """How far it has read the ticks of a partition."""
+    timely: Timely
     read: dict[str, dict[Key, SeenBar | None]] = attrs.field(factory=lambda: defaultdict(dict))
     """Bars by interval, as last read."""
-    floors: dict[int, int] = attrs.field(factory=dict)
-    """The first offset it read of the ticks of each partition since it was assigned it."""
     again: set[Key] = attrs.field(factory=set)
     """Windows whose ticks it has read back in this turn."""
     sealed: dict[Key, int] = attrs.field(factory=dict)
     """Seals it has read or written."""
+    sealed_before: dict[Key, int] = attrs.field(factory=dict)
+    """The same when this turn began."""
     told: dict[tuple[str, Key], SeenBar] = attrs.field(factory=dict)
     """What it has announced since partitions were assigned."""
     decided: dict[tuple[str, Key], SeenBar] = attrs.field(factory=dict)
@@ -45,21 +46,15 @@ class Informed:
 
     def begin(self) -> None:
         """A turn begins."""
+        self.timely.begin()
+        self.sealed_before = dict(self.sealed)
         self.again.clear()
         self.decided.clear()
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Others may have told of anything meanwhile; ticks of these partitions are read anew."""
         self.told.clear()
-        for number in partitions:
-            self.floors.pop(number, None)
-
-    def polled(self, polled: Polled) -> None:
-        """It has read these records."""
-        for records in polled.records:
-            if records.topic == topics.ENRICHED:
-                for number, at in zip(records.partition, records.offset, strict=True):
-                    self.floors.setdefault(number, at)
+        self.timely.assigned(partitions)
 
     def heard(self, call: str, asked: tuple[Any, ...], answer: Any) -> None:
         """A port has answered."""
@@ -82,6 +77,11 @@ class Informed:
                 was = self.read[interval].get(key)
                 self._is_called_right(interval, key, bar, was)
                 self.decided[interval, key] = bar
+        elif table == "bar_revisions":
+            for (key, bar), interval in zip(bars_of(rows.frame), rows.frame["interval"], strict=True):
+                was = self.read[interval].get(key)
+                news = was is None or not (was.says(bar) or bar.overtaken_by(was))
+                require(news, "bar_revisions", lambda: f"{interval} {key}: {bar} is among them beside {was}")  # noqa: B023
         elif table == "bar_seals":
             for *series, until in rows.frame.select(*SERIES_KEY, US("sealed_until")).iter_rows():
                 self._is_due(tuple(series), until)
@@ -90,37 +90,41 @@ class Informed:
     def tells(self, topic: str, rows: Any) -> None:
         """It takes these for announced."""
         if topic.startswith("aggregated."):
-            self.told.update({(topic.split(".")[3], key): bar for key, bar in bars_of(rows.frame)})
+            interval = topic.split(".")[3]
+            for key, bar in bars_of(rows.frame):
+                self._is_worth_telling(interval, key, bar)
+                self.told[interval, key] = bar
 
     def turned(self) -> None:
         """A turn is over: what it stored is told of, now or before, and what is settled is sealed."""
         for (interval, key), bar in self.decided.items():
             was, told = self.read[interval].get(key), self.told.get((interval, key))
-            overtaken = was and was.precedence > bar.precedence and not (was.says(bar) and was.state == bar.state)
-            known = told and told.says(bar) and told.state == bar.state
-            require(bool(overtaken or known), "announcement", lambda: f"{interval} {key} is {bar}, and told as {told}")  # noqa: B023
+            known = bar.overtaken_by(was) or bar.repeats(told)
+            require(known, "announcement", lambda: f"{interval} {key} is {bar}, and told as {told}")  # noqa: B023
             kept = was and was.settled and was.says(bar)
             is_sealed = not bar.settled or kept or self.sealed.get(key[:2], 0) >= bar.end_us
             require(bool(is_sealed), "state", lambda: f"{interval} {key} is {bar}, and its window is open")  # noqa: B023
-        if self.patience.adaptation is None:
-            self._has_closed_what_is_due()
+        self.timely.turned(self.sealed)
 
-    def _has_closed_what_is_due(self) -> None:
-        """No window is open of which a feed that spoke in it has spoken as far beyond its end as it may be late."""
-        for number, records in self.watcher.enriched.items():
-            position = self.position(number)
-            heard = (records.get(at) for at in range(self.floors.get(number, position), position))
-            highest: dict[tuple[str, str], int] = {}
-            for one in reversed([one for one in heard if one and one.may_count]):
-                end = self.watcher.start_us(one) + self.watcher.window_us
-                due = highest.get(one.feed, 0) >= end + self._late_us(one)
-                is_closed = self.sealed.get(one.series, 0) >= end
-                require(not due or is_closed, "close", lambda: f"the window of {one} is open beyond its time")  # noqa: B023
-                highest[one.feed] = max(one.ts_us, highest.get(one.feed, 0))
+    def owes(self, where: TopicPartition, said: Progress) -> None:
+        """What it says it owes is no less than what it has still to tell, or to compute."""
+        if where.topic == topics.RECOMPUTE:
+            first = self.watcher.requests[where.partition].get(said.floor)
+            waits = first is not None and first.end_us <= self.sealed_before.get(first.series, 0)
+            require(said.owed > 0 or not waits, "progress", lambda: f"{said} of {where} hides {first}")
+        elif where.topic == topics.ENRICHED:
+            left_open = self.timely.left_open(where.partition, self.sealed)
+            untold = list(self.timely.untold(where.partition, left_open))
+            require(said.owed > 0 or not untold, "progress", lambda: f"{said} of {where} hides {untold}")
 
-    def _late_us(self, heard: Heard) -> int:
-        """How late its feed may be."""
-        return int(self.patience.lateness_s.get(heard.feed[1], 0) * MICROS_A_SECOND)
+    def _is_worth_telling(self, interval: str, key: Key, bar: SeenBar) -> None:
+        """Nobody is told of what is overtaken, nor again of what this process told, unless it computed anew for doubt."""
+        was, told = self.read[interval].get(key), self.told.get((interval, key))
+        overtaken = bar.overtaken_by(was)
+        require(not overtaken, "announcement", lambda: f"{interval} {key}: {bar} is told, overtaken by {was}")
+        known = bar.repeats(told) and bar.repeats(was)
+        needless = known and not self.again and self.patience.remembered >= UNLIMITED
+        require(not needless, "announcement", lambda: f"{interval} {key}: {bar} is told again")
 
     def _know(self, seals: pl.DataFrame) -> None:
         for *series, until in seals.select(*SERIES_KEY, US("sealed_until")).iter_rows():
@@ -146,7 +150,8 @@ class Informed:
         """Whether what a feed spoke of may close a window that ends here."""
         silent_s = self.watcher.now_s() - max(one.at_s for one in spoken)
         silent = silent_s >= self.patience.idle_s[spoken[0].feed[1]]
-        return silent or max(one.ts_us for one in spoken) >= until + self._late_us(spoken[0])
+        late_us = int(self.patience.lateness_s.get(spoken[0].feed[1], 0) * MICROS_A_SECOND)
+        return silent or max(one.ts_us for one in spoken) >= until + late_us
 
     def _is_called_right(self, interval: str, key: Key, bar: SeenBar, was: SeenBar | None) -> None:
         same = was is not None and was.says(bar)
@@ -163,7 +168,6 @@ class Informed:
     def _reasons(self, interval: str, key: Key, bar: SeenBar, *, is_open: bool) -> Iterator[str]:
         """Why a bar of new content may have been computed."""
         if interval != self.watcher.intervals[0]:
-            yield "live"
             yield from self._of_parts(key, bar)
         elif key not in self.again:
             yield "live"
@@ -173,12 +177,16 @@ class Informed:
                 # It closes now, and another has stored more than it knew.
                 yield "late"
 
-    def _of_parts(self, key: Key, bar: SeenBar) -> Iterator[str]:
-        """Reasons of the bars below a coarser one."""
+    def _of_parts(self, key: Key, bar: SeenBar) -> set[str]:
+        """Reasons of the bars below a coarser one that changed, or of any where none did, or that a window closed."""
         base = self.watcher.intervals[0]
-        for (interval, (*series, start)), part in self.decided.items():
-            if interval == base and tuple(series) == key[:2] and key[2] <= start < bar.end_us:
-                yield part.reason
+        parts = {
+            (*series, start): part
+            for (interval, (*series, start)), part in self.decided.items()
+            if interval == base and tuple(series) == key[:2] and key[2] <= start < bar.end_us
+        }
+        changed = {part.reason for of, part in parts.items() if not part.repeats(self.read[base].get(of))}
+        return changed or {"live", *(part.reason for part in parts.values())}
 
 
 def _starts(windows: pl.DataFrame, column: str) -> list[tuple[str, int]]:

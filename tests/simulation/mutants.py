@@ -16,6 +16,7 @@ import pytest
 
 import adapters.memory.tables
 import application.stages.aggregate
+import application.stages.normalize
 import domain.gold.taxonomy
 import domain.gold.window
 import domain.served.latest_price
@@ -25,13 +26,13 @@ from application import topics
 from application.consume import Consume
 from application.outcome import Announce, Outcome, Store
 from application.ports.errors import Retryable
-from application.ports.event_log import Polled, TopicPartition
+from application.ports.event_log import Polled, Progress, TopicPartition
 from application.stage import Share
 from application.stages.aggregate import AggregateBars
 from application.stages.enrich import EnrichTicks
 from application.stages.normalize import NormalizeTicks
 from application.stages.project import ProjectLatest
-from domain.gold.bar import BarBatch
+from domain.gold.bar import BarBatch, BarRevisions
 from domain.gold.recognition import Recognition
 from domain.gold.settling import Change, SettledBars
 from domain.gold.watermark import SealBook
@@ -187,6 +188,16 @@ def a_minute_more_patient(ours: Any) -> Any:
     def mark(*arguments: Any) -> Any:
         feed = ours(*arguments)
         return attrs.evolve(feed, lateness_us=feed.lateness_us + 60_000_000)
+
+    return mark
+
+
+def longer_silent(ours: Any) -> Any:
+    """Feeds may be silent half as long again as is allowed."""
+
+    def mark(*arguments: Any) -> Any:
+        feed = ours(*arguments)
+        return attrs.evolve(feed, idle_s=feed.idle_s * 1.5)
 
     return mark
 
@@ -351,6 +362,11 @@ def bound_alone(_: Any) -> Any:
     return lambda key, content: (key ^ content).cast(pl.UInt128)
 
 
+def remembered_as_overtaken(_: Any) -> Any:
+    """What is overtaken is remembered beside what bars were."""
+    return lambda bars: BarRevisions.of_bars(bars.rows.frame.filter(bars.fresh))
+
+
 class BarsFirst(AggregateBars):
     """Stores a bar, and then what it was."""
 
@@ -375,6 +391,16 @@ class LeavesUnchangedParents(AggregateBars):
     def _parents(self, interval: Any, children: pl.DataFrame, taken: Any) -> pl.DataFrame:
         nothing = attrs.evolve(taken, sealed_from=taken.sealed_from.clear())
         return super()._parents(interval, children, nothing)
+
+
+def of_one_origin(ours: Any) -> Any:
+    """Of the raw partitions a part came from the first alone counts."""
+
+    def parts(*arguments: Any) -> pl.DataFrame:
+        found: pl.DataFrame = ours(*arguments)
+        return found.with_columns(highest_partition="lowest_partition")
+
+    return parts
 
 
 @attrs.define
@@ -446,6 +472,51 @@ class RemembersTold(AggregateBars):
         self._announced = told or self._announced
 
 
+def nothing_touched(_: Any) -> Any:
+    """Open windows are told of only once they close."""
+    return lambda windows: windows.ticks.clear()
+
+
+class TakesTouchedForTold(AggregateBars):
+    """Takes what came while nothing was told for told of."""
+
+    def _take_over(self, turn: Any) -> None:
+        super()._take_over(attrs.evolve(turn, windows=turn.windows.told()))
+
+
+class TellsSeldom(AggregateBars):
+    """Tells of open windows a third as often."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self.patience = attrs.evolve(self.patience, provisional_every_s=3 * self.patience.provisional_every_s)
+
+
+class OwesNoTicks(AggregateBars):
+    """Owes nothing of open windows."""
+
+    def _last(self, turn: Any) -> Outcome:
+        return attrs.evolve(super()._last(turn), owed=turn.served.due)
+
+
+class OwesNoRequests(AggregateBars):
+    """Owes nothing of what waits to be computed anew."""
+
+    def _last(self, turn: Any) -> Outcome:
+        outcome = super()._last(turn)
+        return attrs.evolve(outcome, owed=outcome.owed - turn.served.due)
+
+
+def told_anew(_: Any) -> Any:
+    """All that is not overtaken is told, told before or not."""
+    return lambda bars, *_, **__: bars.told()
+
+
+def told_of_overtaken(_: Any) -> Any:
+    """What is overtaken is told of as well."""
+    return lambda bars, *_, **__: bars.rows
+
+
 class SealsFirst(AggregateBars):
     """Raises seals before it announces what they close."""
 
@@ -515,6 +586,13 @@ class GivesUp(Consume):
         return None
 
 
+class SaysFloor(Consume):
+    """Says that it has come as far as its floor."""
+
+    def _progress(self, where: TopicPartition, floor: int, owed: int) -> Progress:
+        return attrs.evolve(super()._progress(where, floor, owed), position=floor)
+
+
 class ChecksEpochAtStart(Consume):
     """Looks for newer logic when it starts, and never again."""
 
@@ -561,6 +639,27 @@ class MarksRepeats(NormalizeTicks):
         return statements
 
 
+def known_or_changed(ours: Any) -> Any:
+    """Whatever is said of a tick again corrects it."""
+    return lambda statements, known: ours(statements, known) | known["version"].is_not_null()
+
+
+class WaitsForever(EnrichTicks):
+    """New ticks wait for the catalog however long it is away."""
+
+    def _looked_up(self, *arguments: Any) -> Any:
+        self.patience_s = float("inf")
+        return super()._looked_up(*arguments)
+
+
+class WaitsNotAtAll(EnrichTicks):
+    """New ticks go on as soon as the catalog does not answer."""
+
+    def _looked_up(self, *arguments: Any) -> Any:
+        self.patience_s = 0.0
+        return super()._looked_up(*arguments)
+
+
 class OwesNothing(EnrichTicks):
     """Does not come back to ticks that went on without the catalog."""
 
@@ -591,6 +690,15 @@ class LastWriterWins(MemoryPriceCache):
         self._parts = [*(part.filter(~part["series"].is_in(told.implode())) for part in self._parts), written]
 
 
+AWAY: dict[str, Any] = {
+    "catalog_away_s": 200.0,
+    "instances": {"normalization": 1, "enrichment": 2, "aggregation": 1, "projection": 1},
+    "partitions": 2,
+    "series": 2,
+    "messages": 24,
+    "bunch": 4,
+}
+"""The catalog is away for a while."""
 SHORT: dict[str, Any] = {"messages": 40, "bunch": 8, "batch": 6, "gap_s": 10.0}
 BARS: dict[str, Any] = {**SHORT, "struck": ("aggregation",), "minutes": 1.5, "series": 2, "intervals": ("5m", "1h")}
 """Enough turns of the aggregation, to which alone things happen."""
@@ -972,17 +1080,7 @@ MUTANTS = (
     Mutant(
         name="leaves ticks as they went on without the catalog",
         product=Product(enrich=OwesNothing),
-        leaning=leaning(
-            faults={},
-            said={},
-            catalog_away_s=200.0,
-            instances=ONE | {"enrichment": 2},
-            partitions=2,
-            series=2,
-            messages=24,
-            bunch=4,
-            gap_s=120.0,
-        ),
+        leaning=leaning(faults={}, said={}, gap_s=120.0, **AWAY),
     ),
     Mutant(
         name="takes a price at its limit for out of range",
@@ -1022,6 +1120,88 @@ MUTANTS = (
         name="caches a price before it stores it",
         product=Product(project=CachesFirst),
         leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="tells of open windows only once they close",
+        product=Product(patched=partial(instead, Windows, "touched", nothing_touched)),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="takes what came between two announcements for told",
+        product=Product(aggregate=TakesTouchedForTold),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="tells of open windows less often than it should",
+        product=Product(aggregate=TellsSeldom),
+        leaning=leaning(faults={}, idle_s=(300.0,), provisional_every_s=20.0, lateness_s=(3600.0,), **SHORT),
+    ),
+    Mutant(
+        name="owes nothing of open windows",
+        product=Product(aggregate=OwesNoTicks),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="owes nothing of requests that wait",
+        product=Product(aggregate=OwesNoRequests),
+        leaning=leaning(faults={}, partitions=1, **CROWDED),
+    ),
+    Mutant(
+        name="says that it has come as far as its floor",
+        product=Product(consume=SaysFloor),
+        leaning=leaning(faults={}),
+    ),
+    Mutant(
+        name="tells again what it has told",
+        product=Product(patched=partial(instead, SettledBars, "news", told_anew)),
+        leaning=leaning(faults={}, said=LATE, remembered=1000, **SHORT),
+    ),
+    Mutant(
+        name="tells of bars that are overtaken",
+        product=Product(patched=partial(instead, SettledBars, "news", told_of_overtaken)),
+        leaning=leaning(faults=CRASHES | MOVES, said=LATE, **BARS),
+    ),
+    Mutant(
+        name="remembers bars that were overtaken",
+        product=Product(patched=partial(instead, SettledBars, "revisions", remembered_as_overtaken)),
+        leaning=leaning(faults=CRASHES | MOVES, said=LATE, **BARS),
+    ),
+    Mutant(
+        name="forgets all but the first raw partition of a bar's parts",
+        product=Product(patched=partial(instead, application.stages.aggregate, "parts_of_bars", of_one_origin)),
+        leaning=leaning(faults={}, raw_partitions=3, **BARS),
+    ),
+    Mutant(
+        name="forgets all but the first raw partition of a window's slices",
+        product=Product(patched=partial(instead, application.stages.aggregate, "gathered", of_one_origin)),
+        leaning=leaning(
+            faults={},
+            said=LATE,
+            raw_partitions=3,
+            read_at_once=3,
+            lateness_s=(0.0,),
+            **SHORT | {"series": 1, "minutes": 0.3},
+        ),
+    ),
+    Mutant(
+        name="counts whatever is said again as a correction",
+        product=Product(patched=partial(instead, application.stages.normalize, "corrects", known_or_changed)),
+        leaning=leaning(faults={}, said={"repeat": 0.8}),
+    ),
+    Mutant(
+        name="closes silent feeds later than it might",
+        product=Product(patched=partial(instead, Waits, "mark", longer_silent)),
+        leaning=leaning(idle_s=(30.0, 300.0)),
+    ),
+    Mutant(
+        name="lets new ticks wait for the catalog for ever",
+        product=Product(enrich=WaitsForever),
+        leaning=leaning(faults={}, gap_s=10.0, struck=("aggregation",), **AWAY),
+    ),
+    Mutant(
+        name="lets new ticks go on at once where the catalog is away",
+        product=Product(enrich=WaitsNotAtAll),
+        leaning=leaning(faults={}, gap_s=10.0, struck=("aggregation",), **AWAY),
     ),
 )
 """The kill list."""

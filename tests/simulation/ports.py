@@ -87,7 +87,7 @@ class Member:
     inner: MemoryConsumer
     asks: Asks
     group_changed: Callable[[], None]
-    commits: Callable[[Mapping[TopicPartition, int], bool], None]
+    commits: Callable[[Mapping[TopicPartition, Progress], bool], None]
     """Told of what is about to be committed, and whether something was left out that others own by now."""
     admits: Callable[[], None]
     """Called when it finds itself shut out, before it joins again."""
@@ -157,7 +157,7 @@ class Member:
     def _commit(self, come: Mapping[TopicPartition, Progress]) -> None:
         mine = self.inner._positions.keys() & self.inner._share()
         own = {where: progress for where, progress in come.items() if where in mine and where not in self.lost}
-        self.commits({where: progress.floor for where, progress in own.items()}, len(own) < len(come))
+        self.commits(own, len(own) < len(come))
         self.inner.commit(own)
 
 

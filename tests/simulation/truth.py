@@ -1,6 +1,6 @@
 """How all tables must end: what the oracle makes of the raw log, held against what is stored and told."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -56,6 +56,8 @@ class Truth:
     silver: dict[tuple[Any, ...], Tick]
     origins: dict[tuple[Any, ...], set[tuple[str, int, int]]]
     """Raw coordinates of each silver tick; of statements that are equally new and say the same, any may have stayed."""
+    stated: dict[tuple[Any, ...], set[tuple[str, int, int]]]
+    """The same of all statements that say the same, however old: a bar may count any of them."""
     least: dict[tuple[Any, ...], int]
     """When the content of a tick was known first: a bar counts this version or a higher one."""
 
@@ -67,13 +69,39 @@ class Truth:
             verdicts[message.coordinates] = verdict = judge(message)
             for tick in verdict.ticks:
                 statements[tick.key].append((tick.ingested_at, message.coordinates, tick))
-        silver, origins, least = {}, {}, {}
+        silver, origins, stated, least = {}, {}, {}, {}
         for key, said in statements.items():
             newest, _, silver[key] = max(said, key=lambda one: (one[0], digest_of(one[2])))
             same = [(known, where) for known, where, tick in said if content(tick) == content(silver[key])]
             origins[key] = {where for known, where in same if known == newest}
+            stated[key] = {where for _, where in same}
             least[key] = min(known for known, _ in same)
-        return cls(verdicts, silver, origins, least)
+        return cls(verdicts, silver, origins, stated, least)
+
+    def changing(self, messages: Iterable[RawMessage]) -> Counter[tuple[str, int, int]]:
+        """How many ticks of each message may have changed what was known: something else is said of their keys too."""
+        said: dict[tuple[Any, ...], set[Any]] = defaultdict(set)
+        for verdict in self.verdicts.values():
+            for tick in verdict.ticks:
+                said[tick.key].add(content(tick))
+        return Counter(
+            {
+                message.coordinates: sum(len(said[tick.key]) > 1 for tick in self.verdicts[message.coordinates].ticks)
+                for message in messages
+            }
+        )
+
+    def corrections(self, read: Iterable[tuple[str, int, int]]) -> int:
+        """How many ticks changed what was known, of messages that were read in this order."""
+        known: dict[tuple[Any, ...], Tick] = {}
+        count = 0
+        for message in read:
+            for tick in self.verdicts[message].ticks:
+                before = known.get(tick.key)
+                if before is None or (tick.ingested_at, digest_of(tick)) > (before.ingested_at, digest_of(before)):
+                    count += before is not None and content(before) != content(tick)
+                    known[tick.key] = tick
+        return count
 
     def seals(self, base: str) -> dict[tuple[str, str], int]:
         """How far each instrument is closed at last: to the end of its last window."""
@@ -101,6 +129,14 @@ class Truth:
             low, high = bounds.get(bar, (0, 0))
             bounds[bar] = max(low, self.least[tick.key]), max(high, tick.ingested_at)
         return bounds
+
+    def lineages(self, interval: str) -> dict[tuple[Any, ...], list[set[tuple[str, int, int]]]]:
+        """From where each tick of each bar may have come."""
+        found: dict[tuple[Any, ...], list[set[tuple[str, int, int]]]] = defaultdict(list)
+        for tick in counting(self.silver.values()):
+            bar = tick.tenant_id, tick.instrument_id, window(tick, interval)[0]
+            found[bar].append(self.stated[tick.key])
+        return found
 
     def silver_rows(self) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Silver and enriched ticks."""

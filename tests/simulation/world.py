@@ -6,9 +6,9 @@ again, and time, which passes only when nobody has anything to do.
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from random import Random
@@ -19,32 +19,28 @@ import attrs
 import application.consume
 import domain.gold.bar
 import domain.silver.cleaning
-from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
+from adapters.memory.event_log import MemoryEventLog
 from adapters.memory.logic_epoch import MemoryLogicEpoch
-from application.consume import Consume, Pace
 from application.ports.errors import NewerLogic
-from application.ports.event_log import Listener, Progress, TopicPartition
-from application.stages.aggregate import Patience
+from application.ports.event_log import TopicPartition
 from domain.bronze.raw_event import RawEvents
 from domain.gold.interval import BarIntervals
-from domain.gold.lateness import Adaptation
-from domain.gold.watermark import partition_of
-from domain.gold.window import Limits
 from domain.reprocessing import RecomputeRequest, RecomputeRequests
 from tests.oracle.raw import RawMessage
-from tests.simulation.building import Parts, Product, stage, tables
+from tests.simulation.building import Product, tables
 from tests.simulation.checking import Heard, Watcher, Wrong
-from tests.simulation.committing import REQUESTS, TICKS, committing
+from tests.simulation.committing import REQUESTS, TICKS
 from tests.simulation.faults import Faults
-from tests.simulation.informed import Informed
-from tests.simulation.ports import Epoch, Log, Member, Writable
+from tests.simulation.outage import Outage
+from tests.simulation.ports import Member
+from tests.simulation.process import Process
 from tests.simulation.scheduling import Actor, Killed
 from tests.simulation.swarm import STAGES, Swarm
 from tests.simulation.truth import EPOCH, MICROS_A_MINUTE
-from tests.simulation.workload import DAY_AHEAD, SOURCES, bunches
+from tests.simulation.wiring import Wiring
+from tests.simulation.workload import bunches
 
 T = TypeVar("T")
-WALL = datetime(2026, 10, 6, tzinfo=EPOCH.tzinfo)
 NEWER = 2
 """The higher logic epoch."""
 NEVER_S = 1e6
@@ -57,81 +53,8 @@ LOOKED_UP_S = 61.0
 """How often enrichment turns without records while the catalog may owe it something."""
 SWEPT_S = 600.0
 """Virtual time after which all that is stored was enriched again: a sweep, and another a cache lifetime later."""
-COUNTED = {
-    "recompute_trigger_count": "recompute",
-    "enrichment_unanswered_total": "goes on without the catalog",
-    "enrichment_reenriched_total": "enriches again",
-}
-"""What is made of a meter's counters."""
 TRACE = 400
 """Last lines of the trace that are kept to be shown."""
-
-
-@attrs.define(eq=False)
-class Process:
-    """One process: what it runs, on which clock, and how its supervisor knows it."""
-
-    world: "World"
-    stage: str
-    name: str
-    epoch: int
-    offset_s: float
-    """What its monotonic clock shows beyond the world's time."""
-    skew_s: float
-    """How wrong its wall clock is."""
-    member: Member | None = None
-    loop: Consume | None = None
-    idle: bool = False
-    fenced: bool = False
-    """Others have replaced it; it ends when it learns so."""
-    outdated_commits: int = 0
-    """Made although newer logic was marked."""
-    actor: Actor = attrs.field(init=False)
-    informed: Informed = attrs.field(init=False)
-
-    def now(self) -> datetime:
-        """The wall clock, which is wrong."""
-        return WALL + timedelta(seconds=self.world.now_s + self.skew_s)
-
-    def monotonic_s(self) -> float:
-        """Seconds since some instant of its own."""
-        return self.world.now_s + self.offset_s
-
-    def sleep(self, seconds: float) -> None:
-        """Let others run for so long."""
-        if self.loop is not None and not self.loop.trouble:
-            raise Wrong(f"I20: {self.name} waits for a failed call and says nothing of it")
-        self.rest(seconds)
-
-    def position(self, partition: int) -> int:
-        """How far it has read the ticks of a partition."""
-        return self.member.inner._positions.get(TopicPartition(TICKS, partition), 0) if self.member else 0
-
-    def rest(self, seconds: float) -> None:
-        """The same, without trouble."""
-        self.actor.wake_at_s = self.world.now_s + seconds
-        self.actor.give_back()
-
-    def count(self, name: str, amount: float = 1, **labels: str) -> None:
-        """A meter's counter."""
-        if name in COUNTED and amount:
-            self.world.sometimes[COUNTED[name]] += 1
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        """A meter's histogram."""
-        if name == "late_arrival_seconds":
-            self.world.sometimes["late tick"] += 1
-
-    def gauge(self, name: str, value: float, **labels: str) -> None:
-        """A meter's gauge."""
-
-    def forget(self, name: str, **labels: str) -> None:
-        """A meter's gauge that is told no more."""
-
-    def info(self, message: str, **extra: object) -> None:
-        """A journal's line."""
-
-    warning = error = info
 
 
 @attrs.define(eq=False, slots=False)
@@ -146,13 +69,15 @@ class World:
     sometimes: Counter[str] = attrs.field(factory=Counter)
     trace: deque[str] = attrs.field(factory=lambda: deque(maxlen=TRACE))
     messages: list[RawMessage] = attrs.field(factory=list)
+    read: list[tuple[str, int, int]] = attrs.field(factory=list)
+    """Coordinates of raw messages, each time somebody reads them."""
     processes: list[Process] = attrs.field(factory=list)
     members: dict[str, list[Member]] = attrs.field(factory=lambda: {name: [] for name in STAGES})
     epoch: MemoryLogicEpoch = attrs.field(factory=MemoryLogicEpoch)
     floors_at_upgrade: dict[int, int] = attrs.field(factory=dict)
     """From which offset on each partition was first read by a process of the higher epoch."""
-    catalog_away: tuple[float, float] = (math.inf, math.inf)
-    """From when until when it can't be asked, in virtual time."""
+    outage: Outage = attrs.field(init=False)
+    """When the catalog is away."""
     healing_since_s: float | None = None
     _due: list[tuple[float, int, Callable[[], object]]] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=count)
@@ -166,7 +91,7 @@ class World:
         self.log = MemoryEventLog(self.partitions_of, retain=True)
         self.tables = tables(self.intervals, self.product)
         self.watcher = Watcher(self.swarm.intervals, self.swarm.ties, self.sometimes, lambda: self.now_s)
-        self.running_epoch = 1
+        self.outage = Outage(self.watcher, math.inf, math.inf)
 
     def partitions_of(self, topic: str) -> int:
         """How many partitions a topic has here."""
@@ -214,7 +139,7 @@ class World:
         """One call of a port: it happens, or goes wrong as the seed says."""
         if self.swarm.interleaving and self.chance.random() < self.swarm.interleaving:
             process.rest(0.0)
-        if self.catalog_away[0] <= self.now_s < self.catalog_away[1] and what.startswith(("catalog.", "limits.")):
+        if self.outage.holds() and what.startswith(("catalog.", "limits.")):
             self.sometimes["the catalog is away"] += 1
             raise error("simulated: the catalog is away")
         fault = self.faults.draw(process.stage, kind)
@@ -254,6 +179,17 @@ class World:
             self.pause(process)
         elif fault == "unanswered":
             raise error("simulated: it happened, and nobody said so")
+
+    def appended(self, topic: str, facts: Any) -> None:
+        """Facts have arrived in a topic."""
+
+        def placed() -> tuple[Any, Any]:
+            segment = self.log._segments[topic][-1]
+            return segment.partition, segment.offset
+
+        self.watcher.announced(topic, facts, placed)
+        if topic == TICKS:
+            self.outage.told(facts.frame)
 
     # Processes
 
@@ -318,34 +254,16 @@ class World:
         return self.swarm.upgrade and len(self.messages) > self.swarm.messages // 2
 
     def _live(self, process: Process) -> None:
-        process.loop = self._consume(process)
+        process.loop = Wiring(self, process).consume()
         process.loop.start()
         while True:
             process.idle = False
             process.informed.begin()
             taken = process.loop.step()
             process.informed.turned()
-            self._within_memory(process)
-            self._keeps_its_own(process)
+            process.keeps_the_rules()
             process.idle = process.member is not None and not process.member.unread() and not self._more(process, taken)
             process.rest(self._nap_s(process) if process.idle else 0.0)
-
-    def _within_memory(self, process: Process) -> None:
-        windows = getattr(process.loop and process.loop.stage, "_windows", None)
-        if windows is not None and windows.ticks.height > self.swarm.open_ticks:
-            raise Wrong(f"I14: {process.name} holds {windows.ticks.height} open ticks, {self.swarm.open_ticks} at most")
-
-    def _keeps_its_own(self, process: Process) -> None:
-        """Raise Wrong where it holds windows, feeds, requests or progress of partitions that are not its own."""
-        loop: Any = process.loop
-        own = process.member.inner._positions.keys() if process.member else set()
-        held = {where.partition for where in loop._uncommitted.keys() - own}
-        if process.stage == "aggregation":
-            windows, waiting = loop.stage._windows, loop.stage._waiting.windows
-            of_windows = {*windows.ticks["partition"], *map(partition_of, windows.marks), *waiting["partition"]}
-            held |= of_windows - {where.partition for where in own}
-        if held:
-            raise Wrong(f"I9: {process.name} holds something of partitions {held}, which are not its own")
 
     def _more(self, process: Process, taken: int) -> bool:
         """Whether the stage has more to do without records; where it may have, it is asked again."""
@@ -359,126 +277,6 @@ class World:
         if process.stage == "enrichment" and self.swarm.catalog_away_s:
             return LOOKED_UP_S
         return self.chance.uniform(1, 1.3) * max(self.swarm.idle_s) if process.stage == "aggregation" else NEVER_S
-
-    def _consume(self, process: Process) -> Consume:
-        def asks(*call: Any) -> Any:
-            return self.call(process, *call)
-
-        own = {
-            name: self.product.bar_table(table) if name.startswith("bars_") else table
-            for name, table in self.tables.items()
-        }
-        patience = self._patience(process)
-        known = process.informed = Informed(self.watcher, patience, process.position)
-        parts = Parts(
-            product=self.product,
-            tables=own,
-            intervals=self.intervals,
-            clock=process,
-            meter=process,
-            patience=patience,
-            remembered=self.swarm.remembered,
-            asks=asks,
-            heard=known.heard,
-            reference_version=int(self.swarm.catalog_away_s > 0),
-        )
-        log: Any = Log(self.log, asks, self._appended, known.tells, lambda inner: self._joined(process, inner, asks))
-        return self.product.consume(
-            stage=stage(process.stage, parts),
-            group=process.stage,
-            log=log,
-            tables={
-                name: Writable(table, name, asks, self._stored(process), known.decides) for name, table in own.items()
-            },
-            epoch=Epoch(self.epoch, asks),
-            clock=process,
-            meter=process,
-            journal=process,
-            # Processes end here by the dozen, and no record is to blame.
-            pace=Pace(batch=self.swarm.batch, attempts=1_000_000),
-        )
-
-    def _patience(self, process: Process) -> Patience:
-        feeds = (*SOURCES, DAY_AHEAD)
-        patience = self._drawn_patience(feeds)
-        if self.swarm.adapts and Random(f"adapts {self.seed} {process.name}").random() < 0.7:
-            return attrs.evolve(patience, lateness_s={}, adaptation=Adaptation(quantile=0.9, least=0.0, after=2))
-        return patience
-
-    def _drawn_patience(self, feeds: Sequence[str]) -> Patience:
-        return Patience(
-            provisional_every_s=self.swarm.provisional_every_s,
-            recomputed_at_once=self.swarm.recomputed_at_once,
-            read_at_once=self.swarm.read_at_once,
-            limits=Limits(ticks=self.swarm.open_ticks, lag=self.swarm.replay),
-            remembered=self.swarm.remembered,
-            lateness_s={feed: self.chance.choice(self.swarm.lateness_s) for feed in feeds},
-            idle_s={feed: self.chance.choice(self.swarm.idle_s) for feed in feeds},
-        )
-
-    def _joined(self, process: Process, inner: MemoryConsumer, asks: Any) -> Member:
-        heard = inner.listener
-
-        def assigned(committed: Mapping[TopicPartition, Progress | None]) -> None:
-            process.informed.assigned(where.partition for where in committed if where.topic == TICKS)
-            heard.assigned(committed)
-            self._took_over(process, committed)
-
-        inner.listener = Listener(assigned, heard.revoked)
-        member = Member(
-            inner,
-            asks,
-            lambda: self.group_changed(process.stage),
-            lambda offsets, left_out: self._committing(process, offsets, left_out=left_out),
-            lambda: self.admit(process),
-            process.informed.polled if process.stage == "aggregation" else lambda _: None,
-        )
-        process.member = member
-        self.members[process.stage].append(member)
-        self.group_changed(process.stage)
-        return member
-
-    def _committing(self, process: Process, offsets: Mapping[TopicPartition, int], *, left_out: bool) -> None:
-        self.sometimes["commits what is no longer its own"] += left_out
-        if process.epoch < self.epoch.highest():
-            # The comparison before the commit may just have been too early, once.
-            process.outdated_commits += 1
-            if process.outdated_commits > 1:
-                raise Wrong(f"epoch: {process.name} of epoch {process.epoch} goes on committing")
-        committing(self.watcher, process.stage, offsets, self.log.end)
-
-    def _took_over(self, process: Process, committed: Mapping[TopicPartition, Progress | None]) -> None:
-        self.sometimes[f"takes partitions over · {process.stage}"] += 1
-        if process.stage == "aggregation" and process.epoch > 1:
-            for where, come in committed.items():
-                if where.topic.startswith("enriched."):
-                    self.floors_at_upgrade.setdefault(where.partition, come.floor if come else 0)
-
-    def _stored(self, process: Process) -> Callable[[str, Any], None]:
-        def stored(table: str, rows: Any) -> None:
-            if table == "bar_seals":
-                self._note_closes(process, rows)
-            self.watcher.stored(table, rows)
-
-        return stored
-
-    def _note_closes(self, process: Process, seals: Any) -> None:
-        marks = getattr(process.loop and process.loop.stage, "marks", {}).values()
-        self.sometimes["lateness follows what came"] += any(
-            mark.policy_us is not None and mark.lateness_us != mark.policy_us for mark in marks
-        )
-        if process.member and not process.member.took:
-            self.sometimes["closes by silence"] += 1
-        elif self.now_s < min(self.swarm.idle_s) and self.watcher.beyond_all(seals):
-            # Neither silence nor any watermark can have closed these.
-            self.sometimes["closes early by a limit"] += 1
-
-    def _appended(self, topic: str, facts: Any) -> None:
-        def placed() -> tuple[Any, Any]:
-            segment = self.log._segments[topic][-1]
-            return segment.partition, segment.offset
-
-        self.watcher.announced(topic, facts, placed)
 
     # Time
 
@@ -512,8 +310,10 @@ class World:
             moved = self.chance.choice(self.swarm.struck)
             self.later(self.chance.uniform(0, after_s), lambda moved=moved: self.deal_anew(moved))  # type: ignore[misc]
         leaves_s = Random(f"catalog {self.seed}").choice((1.0, after_s * 0.7))
-        self.catalog_away = leaves_s, leaves_s + self.swarm.catalog_away_s
-        self.later(max(after_s + self.chance.uniform(0, 60), self.catalog_away[1]), self._heal)
+        self.outage = Outage(self.watcher, leaves_s, leaves_s + self.swarm.catalog_away_s)
+        if self.swarm.catalog_away_s and "enrichment" not in self.swarm.struck:
+            self.later(self.outage.until_s - 1, self.outage.nearly_over)
+        self.later(max(after_s + self.chance.uniform(0, 60), self.outage.until_s), self._heal)
 
     def _move(self) -> None:
         while self._due and self._due[0][0] <= self.now_s:
@@ -594,7 +394,7 @@ class World:
         self.note(f"{len(requests)} windows are asked for anew")
         for _ in range(2 if requests else 0):
             self.log.publish(REQUESTS, RecomputeRequests.of(requests))
-            self._appended(REQUESTS, RecomputeRequests.of(requests))
+            self.appended(REQUESTS, RecomputeRequests.of(requests))
 
     @staticmethod
     def _request(heard: Heard, interval: str) -> RecomputeRequest:

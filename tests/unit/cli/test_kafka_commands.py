@@ -102,7 +102,8 @@ def test_waiting_ends_with_the_time_and_says_what_is_open(capsys: Captured) -> N
 
     assert lag_of(log)(["--wait", "--timeout", "2"]) == 75
     assert (
-        capsys.readouterr().err == "not done after 2 s: projection is 2 records behind; 7 windows are not announced\n"
+        capsys.readouterr().err
+        == "not done after 2 s: projection is 2 records behind; 7 ticks or windows are in no bar that was announced\n"
     )
 
 
