@@ -7,7 +7,7 @@ when the batch is born. Storage, wire formats and reference pages are tested aga
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import attrs
 import polars as pl
@@ -57,11 +57,19 @@ class Batch(Generic[T]):
     fact: ClassVar[type]
     schema: ClassVar[Mapping[str, Any]]
     required: ClassVar[Sequence[str]]
+    _names: ClassVar[list[str]]
+    _dtypes: ClassVar[list[Any]]
+    _without_nulls: ClassVar[list[int]]
+    """Places of the required columns."""
+    _empty: "ClassVar[Batch[Any]]"
     __slots__ = ("frame",)
 
     def __init_subclass__(cls) -> None:
         cls.schema = schema_of(cls.fact)
+        cls._names, cls._dtypes = list(cls.schema), list(cls.schema.values())
         cls.required = [field.name for field in attrs.fields(cls.fact) if not field.metadata["null"]]
+        cls._without_nulls = [cls._names.index(name) for name in cls.required]
+        cls._empty = cls(pl.DataFrame(schema=dict(cls.schema)))
 
     def __init__(self, frame: pl.DataFrame) -> None:
         """
@@ -70,11 +78,12 @@ class Batch(Generic[T]):
         Raises:
             SchemaMismatch: A column is missing, extra, of another type, or null where it may not be.
         """
-        if [*frame.schema.items()] != [*self.schema.items()]:
+        if frame.columns != self._names or frame.dtypes != self._dtypes:
             frame = self._conform(frame)
-        for name in self.required:
-            if frame[name].null_count():
-                raise SchemaMismatch(f"{type(self).__name__}: column {name} holds nulls")
+        nulls = frame.null_count().row(0)
+        for place in self._without_nulls:
+            if nulls[place]:
+                raise SchemaMismatch(f"{type(self).__name__}: column {self._names[place]} holds nulls")
         self.frame = frame
 
     def _conform(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +100,7 @@ class Batch(Generic[T]):
     @classmethod
     def empty(cls) -> Self:
         """A batch of nothing."""
-        return cls(pl.DataFrame(schema=dict(cls.schema)))
+        return cast("Self", cls._empty)
 
     @classmethod
     def of(cls, facts: Iterable[T]) -> Self:

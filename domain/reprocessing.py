@@ -119,6 +119,8 @@ class Waiting:
             closing: Period codes of the windows that are closed in this turn.
             still_open: Period codes of the windows that are open after it.
         """
+        if not self.windows.height:
+            return Served(self.windows, self, 0)
         code = period_code(self.windows["series"], self.windows["start"])
         held = code.is_in(still_open.unique().implode())
         early = held | code.is_in(closing.unique().implode())

@@ -60,6 +60,10 @@ RANK_DIGITS = 64
 CONTENT = ("market", "symbol", "ts", "price", "volume", "quality_flags", "source_id", "source_seq", "currency", "unit")
 """What a reader would notice. Version, metadata and stamps are left out: a repeat changes only those."""
 
+_SAME = pl.col("row").is_not_null() & pl.all_horizontal(
+    pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT
+)
+
 _MADE = ("updated_at", "rank")
 _NEEDED = [
     *(name for name in LatestPrices.schema if name not in _MADE),
@@ -174,7 +178,5 @@ def _chosen(own: pl.DataFrame, other: pl.DataFrame, row: pl.Series, outranked: p
 
 
 def _same_content(own: pl.DataFrame, other: pl.DataFrame, row: pl.Series) -> pl.Series:
-    same = row.is_not_null()
-    for name in CONTENT:
-        same = same & own[name].eq_missing(other[name].gather(row))
-    return same
+    held = [other[name].gather(row).alias(f"{name}_held") for name in CONTENT]
+    return own[list(CONTENT)].hstack([*held, row.alias("row")]).select(_SAME).to_series()
