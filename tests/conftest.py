@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from tests.support.skipped import told
 
@@ -17,6 +18,10 @@ LONGEST_FIRST = ("tests/e2e/crash", "tests/e2e", "tests/simulation", "tests/inte
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that of several workers none is left with it at the end."""
     items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST_FIRST) if part in str(item.path)), 9))
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            # Properties run the same lines hundreds of times, and measuring them takes twice as long: examples reach all.
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(scope="session")

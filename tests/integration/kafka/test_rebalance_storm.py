@@ -14,7 +14,7 @@ from tests.builders import TEN
 from tests.support.kafka import Cluster, broker_of_its_own, until
 from tests.support.members import Process, Refinery
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.no_cover]
 
 BATCH = 40
 MEMBERS = 3

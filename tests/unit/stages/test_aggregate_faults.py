@@ -11,6 +11,9 @@ from tests.aggregating import Aggregation, Crash, Script
 from tests.builders import micros, tick
 from tests.unit.gold.oracle import bars_of, read
 
+pytestmark = pytest.mark.no_cover
+"""Hundreds of runs of the same lines."""
+
 
 def _again(fact: Tick, **changes: object) -> Tick:
     known = fact.ingested_at.replace(day=fact.ingested_at.day + 1)
