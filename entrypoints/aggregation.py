@@ -2,7 +2,7 @@
 
 import sys
 
-from entrypoints.service import run
+from entrypoints.service import main
 
 if __name__ == "__main__":
-    sys.exit(run("aggregation"))
+    sys.exit(main("aggregation", sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from entrypoints.service import run
+from entrypoints.service import main
 
 if __name__ == "__main__":
-    sys.exit(run("enrichment"))
+    sys.exit(main("enrichment", sys.argv[1:]))

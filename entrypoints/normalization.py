@@ -2,7 +2,7 @@
 
 import sys
 
-from entrypoints.service import run
+from entrypoints.service import main
 
 if __name__ == "__main__":
-    sys.exit(run("normalization"))
+    sys.exit(main("normalization", sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from entrypoints.service import run
+from entrypoints.service import main
 
 if __name__ == "__main__":
-    sys.exit(run("projection"))
+    sys.exit(main("projection", sys.argv[1:]))

@@ -4,12 +4,14 @@ One stage as a service of its own: it shares its partitions with every other pro
 Readiness says whether its commits can advance; liveness depends on nothing but the process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from cyclopts import App
+
 from application.consume import Consume, Stopped
-from application.pipeline import STAGES
+from application.pipeline import STAGES, StageMap
 from application.ports.errors import Fatal, Insecure
 from application.queries.readiness import CheckReadiness
 from entrypoints.admin.app import build_app, build_service_app
@@ -41,6 +43,34 @@ def servers_of(name: str) -> tuple[str, ...]:
     return (*NEEDED[name], *(("redis",) if name in WITH_CACHE else ()))
 
 
+def main(name: str, arguments: Sequence[str]) -> int:
+    """What the command line asks for. A service takes no arguments: its settings are variables."""
+    port = _stage_map(name).port
+    app = App(
+        name=f"python -m entrypoints.{name}",
+        help=f"The {name} service: one stage, until it is told to stop. Its settings are DATA_PROC_* variables.",
+        help_epilogue=f"""
+Examples:
+
+  python -m entrypoints.{name}
+      its state on http://127.0.0.1:{port}
+
+  DATA_PROC_PORT=9001 python -m entrypoints.{name}
+      one more of it, which shares the work
+
+All settings are in docs/reference/settings.md. Needed: {", ".join(NEEDED[name])}.
+""",
+        result_action="return_value",
+    )
+
+    @app.default
+    def start() -> int:
+        return run(name)
+
+    code: int = app(arguments)
+    return code
+
+
 def run(name: str) -> int:
     """
     Run a service until it is stopped.
@@ -51,8 +81,7 @@ def run(name: str) -> int:
     Returns:
         0 stopped when asked, 1 it can't go on, 2 settings can't be used, 78 a server does not let it in.
     """
-    stage_map = next(stage for stage in STAGES if stage.name == name)
-    settings = settings_or_exit(f"254carbon-{name}", DATA_PROC_PORT=str(stage_map.port))
+    settings = settings_or_exit(f"254carbon-{name}", DATA_PROC_PORT=str(_stage_map(name).port))
     container = Container(settings=settings, profile=Profile.DISTRIBUTED.value, service=name)
     try:
         _serve(name, settings, container)
@@ -63,6 +92,10 @@ def run(name: str) -> int:
         container.journal().error("the service can't go on", error=str(error))
         return status_of(error)
     return DONE
+
+
+def _stage_map(name: str) -> StageMap:
+    return next(stage for stage in STAGES if stage.name == name)
 
 
 def _serve(name: str, settings: Settings, container: Container) -> None:
