@@ -15,7 +15,18 @@ import polars as pl
 from application import topics
 from application.ports.event_log import Progress, TopicPartition
 from application.stages.aggregate import Patience
-from tests.simulation.checking import SERIES_KEY, US, Heard, Key, SeenBar, Watcher, bars_of, require
+from tests.simulation.checking import (
+    SERIES_KEY,
+    US,
+    Heard,
+    Key,
+    SeenBar,
+    Watcher,
+    bars_of,
+    prices_of,
+    require,
+    ticks_of,
+)
 from tests.simulation.timely import MICROS_A_SECOND, Timely
 
 UNLIMITED = 1000
@@ -40,7 +51,13 @@ class Informed:
     sealed_before: dict[Key, int] = attrs.field(factory=dict)
     """The same when this turn began."""
     told: dict[tuple[str, Key], SeenBar] = attrs.field(factory=dict)
-    """What it has announced since partitions were assigned."""
+    """Bars that it has announced since partitions were assigned."""
+    told_ticks: set[tuple[Key, tuple[int, int]]] = attrs.field(factory=set)
+    """The same of ticks, each with its statement."""
+    told_prices: dict[Key, tuple[Any, ...]] = attrs.field(factory=dict)
+    """The same of prices: their content."""
+    prices: dict[Key, tuple[Any, ...]] = attrs.field(factory=dict)
+    """Content of the prices that it has read."""
     decided: dict[tuple[str, Key], SeenBar] = attrs.field(factory=dict)
     """What it has stored in this turn."""
 
@@ -52,9 +69,14 @@ class Informed:
         self.decided.clear()
 
     def assigned(self, partitions: Iterable[int]) -> None:
-        """Others may have told of anything meanwhile; ticks of these partitions are read anew."""
-        self.told.clear()
+        """Ticks of these partitions are read anew."""
+        self.moved()
         self.timely.assigned(partitions)
+
+    def moved(self) -> None:
+        """Partitions come or go: others may have told of anything meanwhile."""
+        for told in (self.told, self.told_ticks, self.told_prices):
+            told.clear()
 
     def heard(self, call: str, asked: tuple[Any, ...], answer: Any) -> None:
         """A port has answered."""
@@ -68,6 +90,8 @@ class Informed:
             self.again.update((*series.split("|"), at // length * length) for series, at in _starts(asked[0], "start"))
         elif table == "bar_seals":
             self._know(answer.frame)
+        elif call == "served_latest.stored":
+            self.prices.update({key: content for key, _, content in prices_of(answer.frame)})
 
     def decides(self, table: str, rows: Any) -> None:
         """It is about to store these rows."""
@@ -94,6 +118,16 @@ class Informed:
             for key, bar in bars_of(rows.frame):
                 self._is_worth_telling(interval, key, bar)
                 self.told[interval, key] = bar
+        elif topic == topics.NORMALIZED:
+            again = self.told_ticks.intersection(ticks_of(rows.frame))
+            needless = again and self.patience.remembered >= UNLIMITED
+            require(not needless, "announcement", lambda: f"{again} are told again")
+            self.told_ticks.update(ticks_of(rows.frame))
+        elif topic == topics.LATEST:
+            for key, _, content in prices_of(rows.frame):
+                needless = self.told_prices.get(key) == content == self.prices.get(key)
+                require(not needless, "announcement", lambda: f"the price of {key} is told again")  # noqa: B023
+                self.told_prices[key] = content
 
     def turned(self) -> None:
         """A turn is over: what it stored is told of, now or before, and what is settled is sealed."""

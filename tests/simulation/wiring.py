@@ -97,7 +97,11 @@ class Wiring:
             heard.assigned(committed)
             self._took_over(committed)
 
-        inner.listener = Listener(assigned, heard.revoked)
+        def revoked(partitions: Sequence[TopicPartition]) -> None:
+            self.process.informed.moved()
+            heard.revoked(partitions)
+
+        inner.listener = Listener(assigned, revoked)
         member = Member(
             inner,
             asks,
