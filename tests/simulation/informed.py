@@ -1,5 +1,5 @@
 """
-What one process of the aggregation has read and told, and what it must make of that.
+What one process has read and told, and what it must make of that; of most stages, that it tells nothing twice.
 
 What a bar is called follows from the bar it replaces, as its process read it: others may have written since. Whether it
 must be told of follows from that too, and from what this process has told; when a window closes, from what it has heard.
@@ -35,7 +35,7 @@ UNLIMITED = 1000
 
 @attrs.define
 class Informed:
-    """One process of the aggregation, from outside."""
+    """One process, from outside."""
 
     watcher: Watcher
     patience: Patience
@@ -148,7 +148,7 @@ class Informed:
             require(said.owed > 0 or not waits, "progress", lambda: f"{said} of {where} hides {first}")
         elif where.topic == topics.ENRICHED:
             left_open = self.timely.left_open(where.partition, self.sealed)
-            untold = list(self.timely.untold(where.partition, left_open))
+            untold = self.timely.untold(where.partition, left_open)
             require(said.owed > 0 or not untold, "progress", lambda: f"{said} of {where} hides {untold}")
 
     def _is_worth_telling(self, interval: str, key: Key, bar: SeenBar) -> None:

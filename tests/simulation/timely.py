@@ -64,22 +64,21 @@ class Timely:
             self._has_closed_what_is_due([one for _, one in counting], sealed)
             left_open = [(at, one) for at, one in counting if self._end_us(one) > sealed.get(one.series, 0)]
             self._has_closed_what_is_silent(number, counting, left_open)
-            long_ago = self.began_s - self.patience.provisional_every_s
-            read_before = [one for at, one in left_open if self.read_s[number, at] <= long_ago]
-            for window in self.untold(number, read_before):
-                require(holds=False, invariant="told in time", told=lambda: f"{window} has changed")  # noqa: B023
+            self._has_told(number, left_open)
 
-    def untold(self, number: int, heard: Iterable[Heard]) -> Iterator[str]:
-        """The windows of ticks of a partition of which no bar was told that counts as much as these."""
+    def untold(self, number: int, heard: Iterable[Heard]) -> dict[Key, SeenBar | None]:
+        """The windows of ticks of a partition of which no bar was told that counts as much as these, and what was."""
         newest: dict[Key, dict[Key, tuple[int, int]]] = {}
         for one in heard:
             said = newest.setdefault((*one.series, self.watcher.start_us(one)), {})
             said[one.key] = max(one.statement, said.get(one.key, one.statement))
+        lacking: dict[Key, SeenBar | None] = {}
         for window, said in newest.items():
-            told: SeenBar | None = self.watcher.told_bars[self.watcher.intervals[0]].get(window)
+            told = self.watcher.told_bars[self.watcher.intervals[0]].get(window)
             least = sum(self._first_said(number, key, content) for key, (_, content) in said.items())
             if told is None or (told.epochs, told.versions) < (self.epoch, least):
-                yield f"{window} holds {said} and was told as {told}"
+                lacking[window] = told
+        return lacking
 
     def _first_said(self, number: int, key: Key, content: int) -> int:
         """The version at which this was first said of a tick: who says it again changes nothing."""
@@ -120,6 +119,16 @@ class Timely:
         for _, one in left_open:
             silent = self.began_s - last_s[one.feed] >= self.patience.idle_s[one.feed[1]]
             require(not silent, "close", lambda: f"the window of {one} is open, and its feed is silent")  # noqa: B023
+
+    def _has_told(self, number: int, left_open: list[tuple[int, Heard]]) -> None:
+        """No window that is open has changed long ago and is as it was told of still."""
+        long_ago = self.began_s - self.patience.provisional_every_s
+        late = self.untold(number, [one for at, one in left_open if self.read_s[number, at] <= long_ago])
+        if late:
+            # What was said meanwhile may have taken the change back.
+            now = self.untold(number, [one for _, one in left_open])
+            late = {window: told for window, told in late.items() if window in now}
+        require(not late, "told in time", lambda: f"windows have changed that were told as {late}")
 
     def _latest_us(self, heard: Heard) -> int:
         """How late its feed may be at most."""

@@ -98,7 +98,9 @@ class Wiring:
             self._took_over(committed)
 
         def revoked(partitions: Sequence[TopicPartition]) -> None:
-            self.process.informed.moved()
+            if self.process.stage != "aggregation":
+                # What remains is its own as before; and of what goes nobody is told by it before it is assigned anew.
+                self.process.informed.moved()
             heard.revoked(partitions)
 
         inner.listener = Listener(assigned, revoked)
