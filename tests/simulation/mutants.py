@@ -639,6 +639,15 @@ class MarksRepeats(NormalizeTicks):
         return statements
 
 
+class KeepsLedger(NormalizeTicks):
+    """Goes on believing what it knew of the ledger before partitions moved."""
+
+    def _forget(self) -> None:
+        known = self._ledger
+        super()._forget()
+        self._ledger = known
+
+
 def known_or_changed(ours: Any) -> Any:
     """Whatever is said of a tick again corrects it."""
     return lambda statements, known: ours(statements, known) | known["version"].is_not_null()
@@ -671,6 +680,25 @@ class OwesNothing(EnrichTicks):
 def bounds_excluded(_: Any) -> Any:
     """A price at its limit is out of range."""
     return lambda price, floor, cap: (price <= floor) | (price >= cap)
+
+
+def content_before_source(ours: Any) -> Any:
+    """Of prices that are equally new, what they say decides before who said so."""
+
+    def ties(ticks: pl.DataFrame) -> list[pl.Series]:
+        sequence, version, source, content = ours(ticks)
+        return [sequence, version, content, source]
+
+    return ties
+
+
+class CachesRisenOnly(ProjectLatest):
+    """Caches only what rises in the table."""
+
+    def run(self, polled: Polled) -> Outcome:
+        outcome = super().run(polled)
+        risen = any(store.table == "served_latest" for store in outcome.store)
+        return outcome if risen else attrs.evolve(outcome, store=())
 
 
 class CachesFirst(ProjectLatest):
@@ -1202,6 +1230,39 @@ MUTANTS = (
         name="lets new ticks go on at once where the catalog is away",
         product=Product(enrich=WaitsNotAtAll),
         leaning=leaning(faults={}, gap_s=10.0, struck=("aggregation",), **AWAY),
+    ),
+    Mutant(
+        name="keeps the ledger it knew when partitions move",
+        product=Product(normalize=KeepsLedger),
+        leaning=leaning(
+            faults=CRASHES | MOVES,
+            most_faults=20,
+            said=LATE,
+            struck=("normalization",),
+            raw_partitions=3,
+            instances=TWO,
+            moves=20,
+            **SHORT,
+        ),
+    ),
+    Mutant(
+        name="ranks prices by what they say before who said so",
+        product=Product(patched=partial(instead, domain.served.latest_price, "_ties", content_before_source)),
+        leaning=leaning(faults={}, **TIED | {"said": {"twin": 4.0}, "recall": 1}),
+    ),
+    Mutant(
+        name="caches only prices that rise in the table",
+        product=Product(project=CachesRisenOnly),
+        leaning=leaning(
+            faults=CRASHES | MOVES,
+            most_faults=20,
+            said=LATE,
+            struck=("projection",),
+            instances=ONE | {"projection": 2},
+            partitions=2,
+            series=2,
+            **SHORT,
+        ),
     ),
 )
 """The kill list."""
