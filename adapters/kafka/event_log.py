@@ -1,10 +1,11 @@
 """The event log on Kafka: typed batches in, typed batches out; bytes, keys and partitions stay in here."""
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPlace
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # documented, not in __all__
 
@@ -17,6 +18,9 @@ from adapters.kafka.producing import BROKERS_CLOCK, Appender, Record
 from adapters.wire.events import EventCodec
 from application.ports.event_log import Listener, Progress, TopicPartition
 from domain.batch import Batch
+
+WITHOUT_LEADER = KafkaError._NOENT  # noqa: SLF001  (librdkafka's own codes begin with an underscore)
+"""What a question about partitions is answered where none of them has a leader."""
 
 
 @attrs.define
@@ -63,7 +67,12 @@ class KafkaEventLog:
 
         def ends(admin: Any) -> dict[TopicPartition, int]:
             answers = admin.list_offsets(asked, request_timeout=within_s)
-            return {_where(place): found.result(self._admin.patience_s).offset for place, found in answers.items()}
+            try:
+                return {_where(place): found.result(self._admin.patience_s).offset for place, found in answers.items()}
+            except KafkaException as error:
+                if error.args[0].code() == WITHOUT_LEADER:
+                    _refuse_absent(topics, admin.list_topics(timeout=within_s).topics)
+                raise
 
         return self._admin.asking("reading where topics end", ends)
 
@@ -86,6 +95,12 @@ class KafkaEventLog:
 
     def _places(self, topics: Sequence[str]) -> list[KafkaPlace]:
         return [KafkaPlace(topic, number) for topic in topics for number in range(self.partitions_of(topic))]
+
+
+def _refuse_absent(topics: Sequence[str], known: Collection[str]) -> None:
+    """No leader is found where there is no topic, and for a moment where a broker has just come up."""
+    if absent := [topic for topic in topics if topic not in known]:
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"there is no {', '.join(absent)}"))
 
 
 def _where(place: KafkaPlace) -> TopicPartition:

@@ -29,7 +29,6 @@ NO_SUCH_TOPIC = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
-        KafkaError._NOENT,  # noqa: SLF001  (a question about partitions without a leader)
     }
 )
 TELLING = frozenset(
