@@ -18,9 +18,13 @@ LONGEST_FIRST = ("tests/e2e/crash", "tests/e2e", "tests/simulation", "tests/inte
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that of several workers none is left with it at the end."""
     items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST_FIRST) if part in str(item.path)), 9))
+    _leave_properties_unmeasured(items)
+
+
+def _leave_properties_unmeasured(items: list[pytest.Item]) -> None:
+    """Properties run the same lines hundreds of times, and measured they take much longer: examples reach every line."""
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
-            # Properties run the same lines hundreds of times, and measuring them takes twice as long: examples reach all.
             item.add_marker(pytest.mark.no_cover)
 
 

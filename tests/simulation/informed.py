@@ -6,7 +6,7 @@ must be told of follows from that too, and from what this process has told; when
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -39,8 +39,6 @@ class Informed:
 
     watcher: Watcher
     patience: Patience
-    position: Callable[[int], int]
-    """How far it has read the ticks of a partition."""
     timely: Timely
     read: dict[str, dict[Key, SeenBar | None]] = attrs.field(factory=lambda: defaultdict(dict))
     """Bars by interval, as last read."""
@@ -177,7 +175,7 @@ class Informed:
     def _partitions(self) -> Iterator[list[Heard]]:
         """The ticks of each partition that it has read and that count."""
         for number, records in self.watcher.enriched.items():
-            position = self.position(number)
+            position = self.timely.position(number)
             yield [one for at, one in records.items() if at < position and one.may_count]
 
     def _closes(self, spoken: list[Heard], until: int) -> bool:

@@ -44,7 +44,7 @@ class Wiring:
         }
         patience = self._patience()
         timely = Timely(self.world.watcher, patience, self.process.epoch, self.process.position)
-        known = self.process.informed = Informed(self.world.watcher, patience, self.process.position, timely)
+        known = self.process.informed = Informed(self.world.watcher, patience, timely)
         parts = Parts(
             product=self.world.product,
             tables=own,
