@@ -41,6 +41,28 @@ def micros(instant: pl.Series) -> pl.Series:
     return instant.cast(pl.Int64)
 
 
+def columnwise(columns: Sequence[pl.Series], ask: pl.Expr) -> list[pl.Series]:
+    """
+    Ask the same of several columns of one length, at little more than the cost of one: most of that is the asking.
+
+    Args:
+        columns: At least one.
+        ask: Of `pl.all()`; the columns' names are not theirs.
+
+    Returns:
+        One column each, in their order; their names mean nothing.
+    """
+    first, *others = [column.alias(str(place)) for place, column in enumerate(columns)]
+    return first.to_frame().hstack(others).select_seq(ask).get_columns()
+
+
+def rows_of(asked: pl.Series, known: pl.Series) -> pl.Series:
+    """Where each key stands among the known ones, which differ. UInt32; null where it does not."""
+    places = pl.int_range(len(known), dtype=pl.UInt32, eager=True).alias("row")
+    rows = known.to_frame("key").hstack([places])
+    return asked.to_frame("key").join(rows, on="key", how="left", maintain_order="left")["row"]
+
+
 def schema_of(fact: type) -> dict[str, Any]:
     """Column names and types of a fact, in declaration order."""
     return {field.name: field.metadata["dtype"] for field in attrs.fields(fact)}

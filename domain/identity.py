@@ -6,7 +6,7 @@ a space is a hyphen, and any other odd character costs the id a suffix made of t
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, cast
@@ -15,7 +15,7 @@ from zlib import crc32
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT
+from domain.batch import INSTANT, columnwise
 
 SERIES = pl.Categorical(pl.Categories("series"))
 """Type of the column that keys events, `tenant_id|instrument_id`; its physical code is stable within a process."""
@@ -79,15 +79,22 @@ def text_hash(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
 
 
-def text_hashes(texts: pl.Series) -> pl.Series:
+def text_hashes(columns: Sequence[pl.Series]) -> list[pl.Series]:
     """
-    The `text_hash` of each text, computed once per distinct text. UInt64; null for null.
+    The `text_hash` of each text of these columns, computed once per distinct text. UInt64; null for null.
 
     Args:
-        texts: Of type SERIES or NAME, whose hashes are remembered, or other texts, whose are not.
+        columns: Of one length; of type SERIES or NAME, whose hashes are remembered, or other texts, whose are not.
     """
-    if texts.dtype in _HASHES:
-        return _HASHES[texts.dtype].of(texts)
+    remembered = [texts for texts in columns if texts.dtype in _HASHES]
+    codes = iter(columnwise(remembered, pl.all().to_physical()) if remembered else ())
+    return [
+        _HASHES[texts.dtype].of_codes(next(codes), texts) if texts.dtype in _HASHES else _hashed(texts)
+        for texts in columns
+    ]
+
+
+def _hashed(texts: pl.Series) -> pl.Series:
     distinct = texts.cast(pl.String).unique()
     hashes = [None if text is None else text_hash(text) for text in distinct]
     return texts.cast(pl.String).replace_strict(distinct, pl.Series(hashes, dtype=pl.UInt64))
@@ -129,7 +136,10 @@ class ByCode:
 
     def of(self, texts: pl.Series) -> pl.Series:
         """The number of each text; null for null."""
-        codes = texts.to_physical()
+        return self.of_codes(texts.to_physical(), texts)
+
+    def of_codes(self, codes: pl.Series, texts: pl.Series) -> pl.Series:
+        """The same where their codes are known."""
         known = covering(self._known, codes, self.absent)
         numbers = known[codes]
         unknown = numbers == self.absent

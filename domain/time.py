@@ -4,7 +4,7 @@ Instants: reading labels as texts and numbers, and putting local ones on a clock
 Source: contracts.md §1, odd input; conventions.md §1. Instants are UTC µs. What can't be read is null, never a guess.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -52,16 +52,16 @@ def read_iso(texts: pl.Series) -> pl.DataFrame:
 
 def _read_each(texts: pl.Series) -> pl.DataFrame:
     parts = texts.str.extract_groups(_ISO).struct.unnest()
-    date, minute, second, fraction, offset = parts.get_columns()
-    written = date + " " + minute + ":" + second.fill_null("00")
-    local = written.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    if fraction.null_count() < len(fraction):
-        local = local + _micros(fraction).cast(pl.Duration("us"))
-    return pl.DataFrame({"local": local, "offset_us": _offset_us(offset)})
+    parts.columns = ["date", "minute", "second", "fraction", "offset"]
+    fractions = parts["fraction"].null_count() < len(parts)
+    local = parts.select_seq(_WHOLE_SECONDS + _FRACTION if fractions else _WHOLE_SECONDS).to_series()
+    return pl.DataFrame({"local": local, "offset_us": _offset_us(parts["offset"])})
 
 
-def _micros(fraction: pl.Series) -> pl.Series:
-    return fraction.str.slice(0, 6).str.pad_end(6, "0").cast(pl.Int64).fill_null(0)
+_WHOLE_SECONDS = pl.format("{} {}:{}", "date", "minute", pl.col("second").fill_null("00")).str.to_datetime(
+    "%Y-%m-%d %H:%M:%S", time_unit="us", strict=False
+)
+_FRACTION = pl.col("fraction").str.slice(0, 6).str.pad_end(6, "0").cast(pl.Int64).fill_null(0).cast(pl.Duration("us"))
 
 
 def _offset_us(offset: pl.Series) -> pl.Series:
@@ -94,10 +94,11 @@ def on_clock(local: pl.Series, clock: pl.Series) -> pl.DataFrame:
     zones = clock.filter(local.is_not_null()).unique().to_list()
     for zone in zones:
         rows = (clock == zone).arg_true()
-        there = local.gather(rows)
-        first = _instant(there, zone, "earliest")
+        there, stated = local[rows].to_frame("local"), pl.col("local")
+        either = in_utc(stated, zone, "earliest").alias("first"), in_utc(stated, zone, "latest").alias("last")
+        first, last = there.select_seq(either).get_columns()
         instant.scatter(rows, first)
-        ambiguous.scatter(rows, (first != _instant(there, zone, "latest")).fill_null(value=False))
+        ambiguous.scatter(rows, (first != last).fill_null(value=False))
     return pl.DataFrame([instant, ambiguous])
 
 
@@ -115,11 +116,12 @@ def off_clock(instant: pl.Series, clock: pl.Series) -> pl.Series:
     local = pl.Series([None], dtype=LOCAL).new_from_index(0, len(instant))
     for zone in clock.filter(instant.is_not_null()).unique().to_list():
         rows = (clock == zone).arg_true()
-        local.scatter(rows, instant.gather(rows).dt.convert_time_zone(zone).dt.replace_time_zone(None))
+        local.scatter(rows, instant[rows].dt.convert_time_zone(zone).dt.replace_time_zone(None))
     return local
 
 
-def _instant(local: pl.Series, zone: str, which: Any) -> pl.Series:
+def in_utc(local: pl.Expr, zone: str, which: Literal["earliest", "latest"]) -> pl.Expr:
+    """Times on a zone's clock as instants: null where it skips them, of two the one that is asked for."""
     there = local.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
     return there.dt.convert_time_zone("UTC")
 

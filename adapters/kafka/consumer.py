@@ -376,7 +376,7 @@ class KafkaConsumer:
             return Records(topic, partition, offset, read.facts), None
         kept = pl.Series(read.kept, dtype=pl.UInt32)
         refused = _unreadable(topic, messages, read)
-        return Records(topic, partition.gather(kept), offset.gather(kept), read.facts), refused
+        return Records(topic, partition[kept], offset[kept], read.facts), refused
 
 
 def _where(place: KafkaPlace) -> TopicPartition:

@@ -163,7 +163,7 @@ class FastColumns:
         frame = prices_frame(self._height, {**envelope, **columns})
         if not self._unsure:
             return frame, []
-        unsure = self.column("event").gather(sorted(self._unsure))
+        unsure = self.column("event")[sorted(self._unsure)]
         return frame.filter(~frame["event"].is_in(unsure.to_list())), unsure.to_list()
 
 

@@ -16,6 +16,8 @@ from domain.gold.interval import minute_of
 
 FANOUT = 6
 """Runs of one tier before they are merged into the next."""
+FEW = 1_000
+"""So many spans are looked for in all runs at once; of more, each run is asked for those it may hold."""
 
 
 @attrs.frozen
@@ -47,17 +49,27 @@ class Index:
         order, minutes = place.arg_sort(), minute_of(place)
         return cls(place[order], order, minutes.min(), minutes.max())  # type: ignore[arg-type]
 
-    def meeting(self, low: pl.Series, high: pl.Series) -> pl.Series:
-        """Return positions of the rows with low <= place < high, for disjoint ascending spans."""
-        place = pl.lit(self.place)
-        found = pl.select(first=place.search_sorted(pl.lit(low)), last=place.search_sorted(pl.lit(high)))
-        first, last = found["first"], found["last"]
+    def meets(self, earliest: Any, latest: Any) -> bool:
+        """Whether it may hold a row of these minutes."""
+        return bool(self.last_minute >= earliest and self.first_minute <= latest)
+
+    def rows(self, first: pl.Series, last: pl.Series) -> pl.Series:
+        """Positions of the rows at these disjoint spans of `place`, first <= last."""
         hit = first < last
-        if not hit.all():
-            first, last = first.filter(hit), last.filter(hit)
+        if not hit.any():
+            return self.row.clear()
+        first, last = first.filter(hit), last.filter(hit)
         if (last - first).max() == 1:
             return self.row[first]
         return self.row[pl.select(pl.int_ranges(first, last, dtype=pl.UInt32).explode()).to_series()]
+
+
+def meeting(indexes: Sequence[Index], low: pl.Series, high: pl.Series) -> list[pl.Series]:
+    """Positions of each index's rows with low <= place < high, for disjoint ascending spans; asked of all at once."""
+    spans, places = (pl.lit(low), pl.lit(high)), [pl.lit(index.place) for index in indexes]
+    asked = [place.search_sorted(span) for place in places for span in spans]
+    found = pl.select([bound.alias(str(at)) for at, bound in enumerate(asked)]).get_columns()
+    return [index.rows(*found[2 * at : 2 * at + 2]) for at, index in enumerate(indexes)]
 
 
 @attrs.define(eq=False)
@@ -124,19 +136,18 @@ class MergeTree:
         """Return the rows, one a key at its highest version, whose place lies in one of these disjoint ascending spans."""
         if not len(low):
             return pl.DataFrame(schema=self.schema)
-        parts = []
         minute_from, minute_to = minute_of(low), minute_of(high - 1)
         earliest, latest = minute_from.min(), minute_to.max()
-        for run in self._runs:
-            index = run.index()
-            if index.last_minute < earliest or index.first_minute > latest:  # type: ignore[operator]
-                continue
-            near = (minute_from <= index.last_minute) & (minute_to >= index.first_minute)
-            whole = near.all()
-            positions = index.meeting(low, high) if whole else index.meeting(low.filter(near), high.filter(near))
-            if len(positions):
-                parts.append(run.rows()[positions])
-        return self._merged(parts)
+        near = [run for run in self._runs if run.index().meets(earliest, latest)]
+        if len(low) <= FEW:
+            found = meeting([run.index() for run in near], low, high)
+        else:
+            asked = [(minute_from <= run.index().last_minute) & (minute_to >= run.index().first_minute) for run in near]
+            found = [
+                meeting([run.index()], low.filter(own), high.filter(own))[0]
+                for run, own in zip(near, asked, strict=True)
+            ]
+        return self._merged([run.rows()[rows] for run, rows in zip(near, found, strict=True) if len(rows)])
 
     def where(self, wanted: pl.Expr) -> pl.DataFrame:
         """Return the rows, one a key at its highest version, that meet a condition on their key. Looks at all rows."""

@@ -49,6 +49,10 @@ def _nowhere(rows: pl.DataFrame) -> pl.Series:
     return _EPOCH.new_from_index(0, rows.height)
 
 
+def _precedence(rows: pl.DataFrame) -> list[pl.Series]:
+    return precedence(rows["revision"], rows["lineage_digest"])
+
+
 def _knowledge(rows: pl.DataFrame) -> list[pl.Series]:
     """Of two statements about one tick the newer stays; at equal versions the one of the greater content."""
     return [rows["version"], content_digests(rows)]
@@ -56,12 +60,12 @@ def _knowledge(rows: pl.DataFrame) -> list[pl.Series]:
 
 TICKS = Layout(key_digests, _knowledge, lambda rows: period_code(rows["series"], rows["ts"]))
 ENRICHED = Layout(key_digests, lambda rows: [*_knowledge(rows), rows["metadata_version"]], TICKS.place)
-BARS = Layout(_of_start, precedence, _of_start)
+BARS = Layout(_of_start, _precedence, _of_start)
 BAR_REVISIONS = Layout(
     lambda rows: rows.select(
         pl.struct("series", "interval", "interval_start", "revision", "lineage_digest").hash()
     ).to_series(),
-    precedence,
+    _precedence,
     _of_start,
 )
 SEALS = Layout(_of_series, _columns("sealed_until"), _of_series)

@@ -149,7 +149,7 @@ def _union_texts(array: pa.UnionArray) -> pl.Series:
             member = array.field(kind)
             texts.append(json_texts(member if chosen.all() else member.filter(chosen.to_arrow())))
             places.append(chosen.arg_true())
-    return texts[0] if len(texts) == 1 else pl.concat(texts).gather(pl.concat(places).arg_sort())
+    return texts[0] if len(texts) == 1 else pl.concat(texts)[pl.concat(places).arg_sort()]
 
 
 def _scalar_pieces(values: pl.Series) -> Iterator[Piece]:

@@ -32,7 +32,7 @@ def key_lanes(texts: Sequence[pl.Series], numbers: Sequence[pl.Series]) -> Lanes
         texts: At least one column of texts, without nulls.
         numbers: Columns of integers or instants, at most 128 bits, without nulls.
     """
-    first, *others = [text_hashes(text) for text in texts]
+    first, *others = text_hashes(texts)
     lanes = _mix(first, _one(SEEDS[0])), _mix(first, _one(SEEDS[1]))
     return with_numbers(lanes, [*others, *numbers])
 

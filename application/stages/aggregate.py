@@ -26,7 +26,7 @@ from application.ports.seal_table import SealTable
 from application.ports.tick_table import TickTable
 from application.sealed_until import SealedUntil
 from application.stage import Share
-from domain.batch import INSTANT, micros
+from domain.batch import INSTANT, micros, rows_of
 from domain.gold.bar import Cause, fold, gathered, parts_of_bars
 from domain.gold.interval import BarIntervals, Interval, Periods, period_code
 from domain.gold.lateness import Adaptation
@@ -233,7 +233,7 @@ class AggregateBars:
         live = pl.concat([taken.closed, open_ticks])
         if not live.height and not requested.height:
             return _Base(SettledBars.none(), nothing_read, doubted=False)
-        computed = self._fold_ticks(live, taken.windows.seals, Cause.LIVE)
+        computed = self._fold_ticks(live, taken.windows.seals)
         bars = self._settled(self.intervals.base, computed)
         overtaken = (bars.change == Change.OVERTAKEN) & computed["closed"]
         if not requested.height and not overtaken.any():
@@ -251,10 +251,7 @@ class AggregateBars:
             parts.append(part)
             read.append(self._sealed_of(ticks, seals))
         whole = pl.concat(parts)
-        causes = windows.select("series", "cause", interval_start="start")
-        computed = self._folded(base, whole, whole["open_ts"], seals, None).join(
-            causes, on=["series", "interval_start"], how="left", maintain_order="left"
-        )
+        computed = self._folded(base, whole, whole["open_ts"], seals, windows)
         self.meter.count("recompute_trigger_count", windows.height)
         return self._settled(base, computed), pl.concat(read)
 
@@ -288,21 +285,21 @@ class AggregateBars:
         sealed = window_ends_us(window, self.intervals.base) <= seals.until(ticks["series"])
         return ticks.hstack([window])[list(KNOWN_BY)].filter(sealed)
 
-    def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook, cause: Cause | None) -> pl.DataFrame:
+    def _fold_ticks(self, ticks: pl.DataFrame, seals: SealBook) -> pl.DataFrame:
         parts = parts_of_ticks(in_order(ticks))
-        return self._folded(self.intervals.base, parts, parts["ts"], seals, cause)
+        return self._folded(self.intervals.base, parts, parts["ts"], seals, None)
 
     def _folded(
-        self, interval: Interval, parts: pl.DataFrame, instant: pl.Series, seals: SealBook, cause: Cause | None
+        self, interval: Interval, parts: pl.DataFrame, instant: pl.Series, seals: SealBook, causes: pl.DataFrame | None
     ) -> pl.DataFrame:
+        """Bars with `closed` and `cause`, which these windows tell; of live ticks where there are none."""
         begun_s = self.clock.monotonic_s()
         start, end = self._periods.bounds(interval, parts["series"], instant)
         bars = fold(parts, start, end)
         took_ms = (self.clock.monotonic_s() - begun_s) * 1000
         self.meter.observe("aggregation_bar_build_duration_ms", took_ms, interval=interval.name)
         closed = micros(bars["interval_end"]) <= seals.until(bars["series"])
-        causes = [] if cause is None else [pl.Series("cause", [cause.value]).new_from_index(0, bars.height)]
-        return bars.hstack([closed.alias("closed"), *causes])
+        return bars.hstack([closed.alias("closed"), _causes(bars, causes)])
 
     def _settled(self, interval: Interval, computed: pl.DataFrame) -> SettledBars:
         stored = self.tables[interval.name].stored(computed[["series", "interval_start"]])
@@ -321,24 +318,17 @@ class AggregateBars:
         parents = self._parents(interval, touched[finer.name], turn.taken)
         children = self.tables[finer.name].within(parents[["series", "start", "end"]])
         parts = parts_of_bars(children)
-        computed = self._folded(interval, parts, parts["interval_start"], turn.windows.seals, None).join(
-            parents.select("series", "cause", interval_start="start"),
-            on=["series", "interval_start"],
-            how="left",
-            maintain_order="left",
-        )
-        above = {**touched, interval.name: parents.select("series", "cause", interval_start="start")}
+        computed = self._folded(interval, parts, parts["interval_start"], turn.windows.seals, parents)
+        above = {**touched, interval.name: parents[["series", "start", "cause"]]}
         return self._stored(interval, self._settled(interval, computed), turn, lambda: self._coarser(turn, above, rest))
 
     def _parents(self, interval: Interval, children: pl.DataFrame, taken: Taken) -> pl.DataFrame:
         """The coarser periods above these base bars, and those that a rising seal makes final: `series`, `start`, `end`, `cause`."""
         risen = taken.sealed_from.filter(pl.col("seal") > 0).select(
-            "series",
-            interval_start=(pl.col("seal") - 1).cast(INSTANT),
-            cause=pl.lit(Cause.LIVE.value),
+            "series", start=(pl.col("seal") - 1).cast(INSTANT), cause=pl.lit(Cause.LIVE.value)
         )
-        touched = pl.concat([children.select("series", "interval_start", "cause"), risen])
-        start, end = self._periods.bounds(interval, touched["series"], touched["interval_start"])
+        touched = pl.concat([children, risen])
+        start, end = self._periods.bounds(interval, touched["series"], touched["start"])
         parents = touched[["series"]].hstack([start, end, touched["cause"]])
         return parents[period_code(touched["series"], start).arg_unique()]
 
@@ -447,6 +437,13 @@ def _tick_partitions(partitions: Iterable[TopicPartition]) -> list[int]:
 
 def _of_ticks(partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
     return [where for where in partitions if where.topic == topics.ENRICHED]
+
+
+def _causes(bars: pl.DataFrame, windows: pl.DataFrame | None) -> pl.Series:
+    """Why each bar was computed: what its window says, or live ticks."""
+    if windows is None:
+        return pl.Series("cause", [Cause.LIVE.value]).new_from_index(0, bars.height)
+    return windows["cause"][rows_of(bars["bar"], period_code(windows["series"], windows["start"]))]
 
 
 def _windows_of(bars: pl.DataFrame) -> pl.DataFrame:

@@ -87,7 +87,7 @@ class ProjectLatest:
     def _told(self, codes: pl.Series) -> pl.Series:
         further = max(0, int(codes.max()) + 1 - len(self._announced))  # type: ignore[arg-type]
         self._announced = pl.concat([self._announced, pl.repeat(None, further, dtype=pl.UInt64, eager=True)])
-        return self._announced.gather(codes)
+        return self._announced[codes]
 
     def _keep(self, news: LatestPrices, begun_s: float) -> None:
         self._announced = self._announced.scatter(news.frame["series"].to_physical(), content_digest(news))

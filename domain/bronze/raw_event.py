@@ -47,7 +47,7 @@ class RawEvents:
     def taken(self, rows: pl.Series | Sequence[int]) -> "RawEvents":
         """Only these messages, in this order."""
         at = rows if isinstance(rows, pl.Series) else pl.Series(rows, dtype=pl.UInt32)
-        columns = {name: getattr(self, name).gather(at) for name in COORDINATES}
+        columns = {name: getattr(self, name)[at] for name in COORDINATES}
         return RawEvents(**columns, values=list(map(self.values.__getitem__, at.to_list())))
 
     def by_topic(self) -> Mapping[str, pl.Series]:

@@ -21,7 +21,7 @@ import attrs
 import polars as pl
 
 from domain.batch import INSTANT, NOTIONAL, PRICE, PRICE_SUM, Batch, column, micros
-from domain.gold.interval import period_code
+from domain.gold.interval import C, period_code
 from domain.identity import SERIES
 
 ORIGIN = pl.Categorical(pl.Categories("origins"))
@@ -210,7 +210,8 @@ def fold(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
         end: First instant after it.
 
     Returns:
-        One row a bar: CONTENT, keys, mean_price, vwap, lineage_partitions and `weight`, the epochs and versions summed.
+        One row a bar: CONTENT, keys, mean_price, vwap, lineage_partitions, `weight`, the epochs and versions summed, and
+        `bar`, the period code of series and start.
         Quantities too large for 38 digits are null, and vwap with them.
     """
     rows = _by_bar(parts, start, end)
@@ -241,9 +242,12 @@ def gathered(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFr
     return bars.select(*sorted(told), highest.alias("highest_partition"), "lineage_partitions")
 
 
+BOUNDS = ("interval_start", "interval_end")
+
+
 def _by_bar(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
     """The parts, with the bar and the row of each."""
-    return parts.drop("interval_start", "interval_end", strict=False).hstack(
+    return parts[[name for name in parts.columns if name not in BOUNDS]].hstack(
         [
             period_code(parts["series"], start).alias("bar"),
             start.alias("interval_start"),
@@ -321,7 +325,7 @@ def notional(price: pl.Series, volume: pl.Series) -> pl.Series:
     return (units.cast(_UNSCALED) * pl.Series([Decimal("1E-16")], dtype=NOTIONAL)).alias("notional")
 
 
-def revision(weight: pl.Series, settled: pl.Series) -> pl.Series:
+def revision(weight: C, settled: C) -> C:
     """
     The revision of a bar.
 
@@ -335,12 +339,12 @@ def revision(weight: pl.Series, settled: pl.Series) -> pl.Series:
     return weight * _FINALITY + settled.cast(pl.UInt128)
 
 
-def precedence(bars: pl.DataFrame) -> list[pl.Series]:
+def precedence(revision: C, lineage_digest: C) -> list[C]:
     """What decides, in turn, which of two bars of one key stays: epochs and versions, content, finality."""
-    return [bars["revision"] // _FINALITY, bars["lineage_digest"], bars["revision"]]
+    return [revision // _FINALITY, lineage_digest, revision]
 
 
-def precedes(one: list[pl.Series], other: list[pl.Series]) -> pl.Series:
+def precedes(one: list[C], other: list[C]) -> C:
     """Whether each bar stays rather than the other, by their `precedence`; null where there is no other."""
     (weight, digest, whole), (other_weight, other_digest, other_whole) = one, other
     more = (digest > other_digest) | ((digest == other_digest) & (whole > other_whole))

@@ -102,7 +102,7 @@ def _reasons(periods: pl.DataFrame, spoken: pl.DataFrame) -> pl.Series:
     ordered = spoken.sort("first")
     before = ordered["first"].search_sorted(periods["end"], side="left")
     reach = ordered["last"].to_physical().cum_max()
-    furthest = pl.concat([pl.Series([-1], dtype=pl.Int64), reach]).gather(before)
+    furthest = pl.concat([pl.Series([-1], dtype=pl.Int64), reach])[before]
     spoke = furthest >= periods["start"].to_physical()
     reasons = pl.Series([Quiet.FEED_GAP.value, Quiet.NO_TRADES.value])
-    return reasons.gather(spoke.cast(pl.UInt32)).alias("reason")
+    return reasons[spoke.cast(pl.UInt32)].alias("reason")

@@ -16,6 +16,7 @@ import polars as pl
 from domain.batch import INSTANT, micros
 from domain.errors import BadInterval
 from domain.identity import ByCode
+from domain.time import LOCAL, in_utc
 
 HOUR_MIN = 60
 DAY_MIN = 24 * HOUR_MIN
@@ -188,7 +189,7 @@ class Periods:
         start = end = pl.Series([None], dtype=instant.dtype).new_from_index(0, len(instant))
         for index in found:
             rows = (clock == index).arg_true()
-            starts, ends = _local_days(instant.gather(rows), self._clocks[index])
+            starts, ends = _local_days(instant[rows], self._clocks[index])
             start, end = start.scatter(rows, starts), end.clone().scatter(rows, ends)
         return start.alias("start"), end.alias("end")
 
@@ -201,14 +202,10 @@ class Periods:
 
 def _local_days(instant: pl.Series, clock: str) -> tuple[pl.Series, pl.Series]:
     """The local midnights around each instant; each day's are converted once, for conversions are dear."""
-    day = instant.dt.convert_time_zone(clock).dt.date().to_physical()
+    local_day = pl.col("instant").dt.convert_time_zone(clock).dt.date().to_physical()
+    day = instant.to_frame("instant").select_seq(local_day).to_series()
     first, last = cast("int", day.min()), cast("int", day.max())
-    midnights = (
-        pl.int_range(first, last + 2, dtype=pl.Int32, eager=True)
-        .cast(pl.Date)
-        .cast(pl.Datetime("us"))
-        .dt.replace_time_zone(clock, ambiguous="earliest", non_existent="null")
-        .dt.convert_time_zone(UTC)
-    )
+    days = pl.int_range(first, last + 2, dtype=pl.Int32, eager=True).cast(pl.Date).cast(LOCAL)
+    midnights = days.to_frame("day").select_seq(in_utc(pl.col("day"), clock, "earliest")).to_series()
     at = day - first
-    return midnights.gather(at).alias("start"), midnights.gather(at + 1).alias("end")
+    return midnights[at].alias("start"), midnights[at + 1].alias("end")

@@ -13,6 +13,7 @@ from enum import StrEnum
 import attrs
 import polars as pl
 
+from domain.batch import columnwise, rows_of
 from domain.gold.bar import CONTENT, BarBatch, BarRevisions, State, precedence, precedes, revision
 from domain.gold.interval import Interval, period_code
 from domain.silver.duplicates import Winners
@@ -84,8 +85,9 @@ class SettledBars:
         return BarBatch(self.rows.frame.filter((self.change == Change.NEWS) | (unchanged & again)))
 
     def touched(self) -> pl.DataFrame:
-        """`series`, `interval_start` and `cause`; first of the bars that changed, whose cause is that of what changes above."""
-        rows = self.rows.frame[["series", "interval_start", "reason"]].rename({"reason": "cause"})
+        """`series`, `start` and `cause`; first of the bars that changed, whose cause is that of what changes above."""
+        bars = self.rows.frame
+        rows = pl.DataFrame([bars["series"], bars["interval_start"].alias("start"), bars["reason"].alias("cause")])
         if self.is_news:
             return rows
         changed = self.change == Change.NEWS
@@ -115,40 +117,44 @@ def settle(bars: pl.DataFrame, interval: str, stored: BarBatch) -> SettledBars:
     """
     if not len(stored):
         return _first(bars, interval)
-    known = stored.frame.select("series", "interval_start", "state", "reason", "revision", *CONTENT)
-    both = bars.join(known, on=["series", "interval_start"], how="left", suffix="_held", maintain_order="left")
-    same = (
-        pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT)
-        & pl.col("state").is_not_null()
+    held = stored.frame[rows_of(bars["bar"], period_code(stored.frame["series"], stored.frame["interval_start"]))]
+    settled = (
+        bars.hstack([held[name].alias(f"{name}_held") for name in HELD])
+        .with_columns(same=_SAME)
+        .with_columns(state=_STATE, reason=pl.when("same").then("reason_held").otherwise("cause"))
+        .with_columns(revision=revision(pl.col("weight"), pl.col("state") != State.PROVISIONAL))
+        .with_columns(change=_CHANGE, risen=_RISEN)
+        .hstack([pl.Series("interval", [interval]).new_from_index(0, bars.height)])
     )
-    was_settled = pl.col("state").is_in([State.FINAL, State.REVISED])
-    both = both.with_columns(same=same).with_columns(
-        settled=pl.when(pl.col("same") & was_settled)
-        .then("state")
-        .when(~pl.col("closed"))
-        .then(pl.lit(State.PROVISIONAL))
-        .when(was_settled)
-        .then(pl.lit(State.REVISED))
-        .otherwise(pl.lit(State.FINAL)),
-        cause=pl.when("same").then("reason").otherwise("cause"),
-    )
-    revised = revision(both["weight"], both["settled"] != State.PROVISIONAL)
-    computed = precedence(pl.DataFrame([revised.alias("revision"), both["lineage_digest"]]))
-    held = precedence(both.select("revision", lineage_digest="lineage_digest_held"))
-    both = both.with_columns(
-        revised.alias("revised"), overtaken=precedes(held, computed), risen=precedes(computed, held)
-    )
-    change = both.select(
-        pl.when(pl.col("same") & (pl.col("settled") == pl.col("state")))
-        .then(pl.lit(Change.NONE))
-        .when("overtaken")
-        .then(pl.lit(Change.OVERTAKEN))
-        .otherwise(pl.lit(Change.NEWS))
-        .alias("change")
-    ).to_series()
-    risen = both.select((was_settled & pl.col("risen")).fill_null(value=False)).to_series()
-    settled = both.with_columns(state="settled", reason="cause", revision="revised", interval=pl.lit(interval))
-    return SettledBars(BarBatch(settled[list(BarBatch.schema)]), change, ~both["same"], risen)
+    rows = BarBatch(settled[list(BarBatch.schema)])
+    return SettledBars(rows, settled["change"], ~settled["same"], settled["risen"])
+
+
+HELD = ("state", "reason", "revision", *CONTENT)
+"""What is asked of stored bars."""
+_HELD_STATE = pl.col("state_held")
+_WAS_SETTLED = _HELD_STATE.is_in([State.FINAL, State.REVISED])
+_SAME = _HELD_STATE.is_not_null() & pl.all_horizontal(
+    pl.col(name).eq_missing(pl.col(f"{name}_held")) for name in CONTENT
+)
+_STATE = (
+    pl.when(pl.col("same") & _WAS_SETTLED)
+    .then(_HELD_STATE)
+    .when(~pl.col("closed"))
+    .then(pl.lit(State.PROVISIONAL))
+    .when(_WAS_SETTLED)
+    .then(pl.lit(State.REVISED))
+    .otherwise(pl.lit(State.FINAL))
+)
+_COMPUTED, _KNOWN = (precedence(pl.col(f"revision{of}"), pl.col(f"lineage_digest{of}")) for of in ("", "_held"))
+_CHANGE = (
+    pl.when(pl.col("same") & (pl.col("state") == _HELD_STATE))
+    .then(pl.lit(Change.NONE))
+    .when(precedes(_KNOWN, _COMPUTED))
+    .then(pl.lit(Change.OVERTAKEN))
+    .otherwise(pl.lit(Change.NEWS))
+)
+_RISEN = (_WAS_SETTLED & precedes(_COMPUTED, _KNOWN)).fill_null(value=False)
 
 
 def _first(bars: pl.DataFrame, interval: str) -> SettledBars:
@@ -197,7 +203,7 @@ def bar_contents(bars: BarBatch) -> pl.Series:
     """
     rows = bars.frame
     final, revised = ((rows["state"] == state).cast(pl.UInt64) for state in (State.FINAL, State.REVISED))
-    first, last = (rows[name].to_physical().cast(pl.Int64).reinterpret(signed=False) for name in ENDS)
+    first, last = columnwise([rows[name] for name in ENDS], pl.all().to_physical().cast(pl.UInt64, wrap_numerical=True))
     ends = (first * _SPREAD ^ last) * _OTHER_SPREAD
     digest = rows["lineage_digest"].cast(pl.UInt64, wrap_numerical=True)
     return (digest ^ ends) * _SPREAD ^ (final + revised * _TWO)

@@ -141,7 +141,7 @@ class Steps:
         """True for each of these series codes that has no steps here."""
         if not codes.len():
             return pl.Series(dtype=pl.Boolean)
-        return self._reaching(cast("int", codes.max())).gather(codes).is_null()
+        return self._reaching(cast("int", codes.max()))[codes].is_null()
 
     def extended(self, steps: Mapping[int, Sequence[Step]]) -> "Steps":
         """These and the steps of further series, by series code."""
@@ -152,9 +152,9 @@ class Steps:
 
     def positions(self, codes: pl.Series, ts: pl.Series) -> pl.Series:
         """Return for each tick, by its series code and time, the position of the step it falls in; no series may lack here."""
-        position = self.first.gather(codes)
+        position = self.first[codes]
         for _ in range(self.longest - 1):
-            position = position + (ts >= self.table["until"].gather(position)).cast(pl.UInt32)
+            position = position + (ts >= self.table["until"][position]).cast(pl.UInt32)
         return position
 
     def _reaching(self, code: int) -> pl.Series:
@@ -191,7 +191,7 @@ def enriched(ticks: TickBatch, steps: Steps) -> EnrichedTicks:
     """
     frame = ticks.frame
     position = steps.positions(frame["series"].to_physical(), frame["ts"])
-    joined = {name: steps.table[name].gather(position) for name in ("flags", "floor", "cap", *JOINED)}
+    joined = steps.table[["flags", "floor", "cap", *JOINED]][position]
     odd = price_out_of_range(frame["price"], joined["floor"], joined["cap"]).fill_null(value=False)
     flags = frame["quality_flags"] | joined["flags"] | odd.cast(pl.UInt32) * int(Flag.PRICE_OUT_OF_RANGE)
     return EnrichedTicks(frame.with_columns(flags.alias("quality_flags"), *(joined[name] for name in JOINED)))

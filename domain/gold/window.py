@@ -88,7 +88,7 @@ def winners(ticks: pl.DataFrame) -> pl.DataFrame:
     if ticks["key"].n_unique() == ticks.height:
         return ticks
     by_version = ticks.select(pl.arg_sort_by("version", "content")).to_series()
-    return ticks[by_version.filter(ticks["key"].gather(by_version).is_last_distinct()).sort()]
+    return ticks[by_version.filter(ticks["key"][by_version].is_last_distinct()).sort()]
 
 
 def in_order(ticks: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from itertools import chain
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT, PRICE, Batch, column
+from domain.batch import INSTANT, PRICE, Batch, column, columnwise, rows_of
 from domain.gold.taxonomy import EnrichedTicks
 from domain.identity import SERIES
 from domain.silver.quality import RECORD_FLAGS, eligible
@@ -82,7 +82,7 @@ def rank_of(parts: Sequence[pl.Series]) -> pl.Series:
     Returns:
         As many rows, `rank`.
     """
-    width, numbers = 16 * len(parts), [part.to_physical() for part in parts]
+    width, numbers = 16 * len(parts), columnwise(parts, pl.all().to_physical())
     packed = struct.pack(f">{len(parts) * len(parts[0])}Q", *chain.from_iterable(zip(*numbers, strict=True))).hex()
     return pl.Series("rank", [packed[at : at + width] for at in range(0, len(packed), width)], dtype=pl.String)
 
@@ -116,12 +116,12 @@ def _last(frame: pl.DataFrame) -> pl.Series:
     """Positions of the last tick of each series. Most batches are decided by time alone; only ties are sorted."""
     code = frame["series"].to_physical()
     newest = frame.select(pl.arg_where(pl.col("ts") == pl.col("ts").max().over(code))).to_series()
-    code = code.gather(newest)
+    code = code[newest]
     if not code.is_duplicated().any():
         return newest
     tied = frame[newest]
     order = tied.select(pl.arg_sort_by(_ties(tied))).to_series()
-    return newest.gather(order).filter(code.gather(order).is_last_distinct())
+    return newest[order].filter(code[order].is_last_distinct())
 
 
 def highest(parts: Sequence[LatestPrices]) -> LatestPrices:
@@ -158,9 +158,8 @@ class Standing:
             stored: What the table holds of these series; one row a series, in any order.
         """
         own, other = candidates.frame, stored.frame
-        rows = other.select("series").with_row_index("row")
-        row = own.select("series").join(rows, on="series", how="left", maintain_order="left")["row"]
-        rank = other["rank"].gather(row)
+        row = rows_of(own["series"], other["series"])
+        rank = other["rank"][row]
         outranked = (rank > own["rank"]).fill_null(value=False)
         return cls(
             prices=_chosen(own, other, row, outranked),
@@ -178,5 +177,5 @@ def _chosen(own: pl.DataFrame, other: pl.DataFrame, row: pl.Series, outranked: p
 
 
 def _same_content(own: pl.DataFrame, other: pl.DataFrame, row: pl.Series) -> pl.Series:
-    held = [other[name].gather(row).alias(f"{name}_held") for name in CONTENT]
+    held = [other[name][row].alias(f"{name}_held") for name in CONTENT]
     return own[list(CONTENT)].hstack([*held, row.alias("row")]).select(_SAME).to_series()

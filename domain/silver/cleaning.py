@@ -13,7 +13,7 @@ from datetime import datetime
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT
+from domain.batch import INSTANT, columnwise, micros
 from domain.bronze.raw_event import RawEvents, RawPrices, Refusals
 from domain.errors import Reason
 from domain.identity import SERIES, coordinate_bits, instrument_id, symbol, topic_hash, version
@@ -112,7 +112,7 @@ def _read(prices: RawPrices, events: RawEvents, feeds: FeedPolicies) -> _Reading
         place(who.select(_POLICY.keys()).with_columns(stated["time"], stated["end_time"])),
         _knowledge(stated["ingested_at"], where["recorded_us"]),
         _sequence(stated["source_seq"]),
-        {name: read_decimals(stated[name]) for name in numbers},
+        dict(zip(numbers, read_decimals([stated[name] for name in numbers]), strict=True)),
     )
 
 
@@ -180,7 +180,7 @@ def _knowledge(stated: pl.Series, recorded_us: pl.Series) -> pl.DataFrame:
     known_us = stated.cast(pl.Int64, strict=False)
     if known_us.null_count() > stated.null_count():
         iso = read_iso(stated)
-        iso_us = iso["local"].to_physical() - iso["offset_us"].fill_null(0)
+        iso_us = micros(iso["local"]) - iso["offset_us"].fill_null(0)
         known_us = known_us.zip_with(known_us.is_not_null(), iso_us)
     plausible = (known_us >= KNOWLEDGE_SINCE_US) & (known_us <= recorded_us + DAY_US) & ~stated.str.starts_with("+")
     assumed = ~plausible.fill_null(value=False)
@@ -198,8 +198,9 @@ def _sequence(stated: pl.Series) -> pl.DataFrame:
 def _flags(reading: _Reading) -> pl.Series:
     """All record flags of each price as one bitmask."""
     who, placed, known, numbers = reading.who, reading.placed, reading.known, reading.numbers
-    units = {name: read["value"].to_physical().cast(pl.Int64) for name, read in numbers.items()}
-    ts_us, ingested_at_us = placed["ts"].to_physical(), known["ingested_at_us"]
+    values = columnwise([read["value"] for read in numbers.values()], pl.all().to_physical().cast(pl.Int64))
+    units = dict(zip(numbers, values, strict=True))
+    ts_us, ingested_at_us = micros(placed["ts"]), known["ingested_at_us"]
     gap = quality.component_gap(
         units["price"],
         units["energy_price"],

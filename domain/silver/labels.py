@@ -7,6 +7,7 @@ Source: contracts.md §1, feeds and odd input; data/README.md, conventions of th
 
 import polars as pl
 
+from domain.batch import micros
 from domain.silver.feed import Label
 from domain.silver.numbers import is_blank
 from domain.time import INSTANT, LOCAL, epoch_us, off_clock, on_clock, read_iso, within_years
@@ -64,7 +65,7 @@ def _with_stated_ends(found: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFra
 
 
 def _within_years(instant: pl.Series) -> pl.Series:
-    within: pl.Series = within_years(instant.to_physical())
+    within: pl.Series = within_years(micros(instant))
     return within.fill_null(value=False)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import polars as pl
 
-from domain.batch import INSTANT, PRICE, Batch, column
+from domain.batch import INSTANT, PRICE, Batch, column, columnwise
 from domain.identity import NAME, SERIES, text_hashes
 from domain.silver.quality import BAR_FLAGS, Flag
 
@@ -96,7 +96,7 @@ _HALF = 1 << 32
 
 def source_hashes(source_id: pl.Series) -> pl.Series:
     """The last rung of `ORDER`: first 8 bytes of each source_id's SHA-256, UInt64."""
-    return text_hashes(source_id.cast(NAME)).alias("source_hash")
+    return text_hashes([source_id.cast(NAME)])[0].alias("source_hash")
 
 
 def digest(numbers: Sequence[Any], seed: Any, odds: Sequence[Any], spread: Any, half: Any) -> Any:
@@ -128,8 +128,10 @@ def key_digests(ticks: pl.DataFrame, sources: pl.Series | None = None) -> pl.Ser
         sources: Their `source_hashes` where they are known.
     """
     if sources is None:
-        sources = source_hashes(ticks["source_id"])
-    numbers = (text_hashes(ticks["series"]), ticks["ts"], sources, ticks["source_seq"])
+        series, sources = text_hashes([ticks["series"], ticks["source_id"].cast(NAME)])
+    else:
+        (series,) = text_hashes([ticks["series"]])
+    numbers = (series, ticks["ts"], sources, ticks["source_seq"])
     return _digest(numbers).alias("key_digest")
 
 
@@ -144,15 +146,13 @@ def content_digests(ticks: pl.DataFrame) -> pl.Series:
     bars carry, and whether it may enter windows; and the market, which a bar takes over from its close as well.
     """
     flags = ticks["quality_flags"].cast(pl.UInt64) & int(CONTENT_FLAGS)
-    labels = (text_hashes(ticks[name].cast(NAME)) for name in CONTENT_LABELS)
+    labels = text_hashes([ticks[name].cast(NAME) for name in CONTENT_LABELS])
     numbers = (*(ticks[name] for name in CONTENT_NUMBERS), *labels, flags)
     return _digest(numbers).alias("content_digest")
 
 
 def _digest(numbers: Sequence[pl.Series]) -> pl.Series:
-    null = _one(_NULL)
-    words = [_unsigned(number, null) for number in numbers]
-    found: pl.Series = digest(words, _one(DIGEST_SEED), _ODDS, _one(DIGEST_SPREAD), _one(_HALF))
+    found: pl.Series = digest(_words(numbers), _one(DIGEST_SEED), _ODDS, _one(DIGEST_SPREAD), _one(_HALF))
     return found
 
 
@@ -161,14 +161,14 @@ def _one(number: int) -> pl.Series:
 
 
 _ODDS = [_one(odd) for odd in DIGEST_ODDS]
+_NOTHING = _one(_NULL)
 
 
-def _unsigned(number: pl.Series, null: pl.Series) -> pl.Series:
-    """The number's 64 bits: decimals unscaled, instants in µs, negatives in two's complement, a mark for null."""
-    if number.null_count() == len(number) > 0:
-        return null
-    if number.dtype == pl.UInt64:
-        return number.zip_with(number.is_not_null(), null) if number.null_count() else number
-    whole = number if number.dtype == INSTANT else number.to_physical()
-    bits = whole.cast(pl.Int64).reinterpret(signed=False)
-    return bits.zip_with(bits.is_not_null(), null) if bits.null_count() else bits
+def _words(numbers: Sequence[pl.Series]) -> list[pl.Series]:
+    """The 64 bits of each number: decimals unscaled, instants in µs, negatives in two's complement, a mark for null."""
+    stated = [number for number in numbers if not number.null_count() == len(number) > 0]
+    words = iter(columnwise(stated, _WORD))
+    return [_NOTHING if number.null_count() == len(number) > 0 else next(words) for number in numbers]
+
+
+_WORD = pl.all().to_physical().cast(pl.UInt64, wrap_numerical=True).fill_null(pl.lit(_NULL, dtype=pl.UInt64))

@@ -316,7 +316,8 @@ def test_of_equally_new_ticks_the_greater_content_takes_precedence(
     one, other = (tick("10:00", str(price), source_id="another", version=7) for price in (first, second))
     mine, theirs = (bars_over([*facts, said], "1d").frame for said in (one, other))
     assert mine["revision"].equals(theirs["revision"])
-    assert precedes(precedence(mine), precedence(theirs)).to_list() == [content_of(one) > content_of(other)]
+    standing, against = (precedence(bars["revision"], bars["lineage_digest"]) for bars in (mine, theirs))
+    assert precedes(standing, against).to_list() == [content_of(one) > content_of(other)]
 
 
 def content_of(fact: Tick) -> int:

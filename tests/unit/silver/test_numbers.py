@@ -14,7 +14,7 @@ LARGEST = Decimal("9999999999.99999999")
 
 
 def read(text: str | None) -> tuple[Decimal | None, bool, bool]:
-    return read_decimals(pl.Series([text], dtype=pl.String)).row(0)
+    return read_decimals([pl.Series([text], dtype=pl.String)])[0].row(0)
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_takes_nothing_for_missing_and_not_for_zero(text: str | None) -> None:
 
 
 def test_reads_a_column_of_nothing() -> None:
-    assert read_decimals(pl.Series([None, None], dtype=pl.String)).rows() == [(None, False, False)] * 2
+    assert read_decimals([pl.Series([None, None], dtype=pl.String)])[0].rows() == [(None, False, False)] * 2
 
 
 def test_one_odd_number_leaves_its_neighbours_alone() -> None:
     texts = pl.Series(["1.5", "x", "2.123456789", None, "3e0"])
-    assert read_decimals(texts).rows() == [
+    assert read_decimals([texts])[0].rows() == [
         (Decimal("1.5"), False, False),
         (None, True, False),
         (Decimal("2.12345679"), False, True),
