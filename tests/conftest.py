@@ -1,11 +1,13 @@
 """What every kind of test may ask for."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import is_hypothesis_test
 
+from tests.support.measuring import unmeasured
 from tests.support.skipped import told
 
 BESIDE_THE_REPOSITORY = Path(__file__).parents[1].parent / "shared"
@@ -18,14 +20,26 @@ LONGEST_FIRST = ("tests/e2e/crash", "tests/e2e", "tests/simulation", "tests/inte
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that of several workers none is left with it at the end."""
     items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST_FIRST) if part in str(item.path)), 9))
-    _leave_properties_unmeasured(items)
-
-
-def _leave_properties_unmeasured(items: list[pytest.Item]) -> None:
-    """Properties run the same lines hundreds of times, and measured they take much longer: examples reach every line."""
     for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
+        if is_hypothesis_test(getattr(item, "obj", None)) or _runs_whole_programs(item.path):
             item.add_marker(pytest.mark.no_cover)
+
+
+WHOLE_PROGRAMS = ("tests/e2e", "tests/simulation", "tests/performance", "tests/oracle")
+
+
+def _runs_whole_programs(path: Path) -> bool:
+    """Whether its tests, like properties, run the same lines hundreds of times: measured they take much longer, and examples reach every line."""
+    return any(part in str(path) for part in WHOLE_PROGRAMS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _processes_of_whole_programs_are_unmeasured(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if _runs_whole_programs(request.path):
+            for name in os.environ.keys() - unmeasured().keys():
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

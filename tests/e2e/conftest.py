@@ -1,5 +1,6 @@
 """The refinery as a user runs it: one command, files in, tables out."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.e2e.programs import ROOT, unmeasured
+from tests.e2e.programs import ROOT
 
 CLEAN = 0
 WITH_DEAD_LETTERS = 3
@@ -34,7 +35,7 @@ def load(tmp_path: Path) -> LoadFiles:
         export = tmp_path / "export"
         program = [sys.executable, "-m", "entrypoints.all_in_one", "--once", "--export", str(export), *options]
         given = [argument for path in inputs for argument in ("--input", str(path))]
-        environment = unmeasured() | {"POLARS_MAX_THREADS": "1"} | dict(settings or {})
+        environment = os.environ | {"POLARS_MAX_THREADS": "1"} | dict(settings or {})
         ended = subprocess.run(
             [*program, *given],
             cwd=ROOT,

@@ -24,11 +24,6 @@ def started(*arguments: str, log: Path, settings: Mapping[str, str] | None = Non
         )
 
 
-def unmeasured() -> dict[str, str]:
-    """Our environment, without what measures the coverage of processes: others measure those that start dozens of times."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-
-
 def done(*arguments: str, log: Path, settings: Mapping[str, str] | None = None) -> int:
     """The same, waited for: its exit code."""
     return started(*arguments, log=log, settings=settings).wait()

@@ -14,9 +14,6 @@ from tests.oracle.comparison import differences, read_table
 from tests.oracle.raw import read
 from tests.oracle.results import results
 
-pytestmark = pytest.mark.no_cover
-"""What it runs is measured by smaller tests; measuring it again takes minutes."""
-
 OFFSET = re.compile(rb'"offset": ?[0-9]+, ?')
 
 

@@ -14,9 +14,6 @@ from tests.oracle.messages import as_line, messages
 from tests.oracle.raw import RawMessage, read
 from tests.oracle.results import results
 
-pytestmark = pytest.mark.no_cover
-"""What it runs is measured by smaller tests; measuring it again takes minutes."""
-
 SEEDS = (1, 2, 3)
 MESSAGES = 4_000
 

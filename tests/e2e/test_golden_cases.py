@@ -16,9 +16,6 @@ from tests.e2e.conftest import LoadFiles
 from tests.e2e.golden import Trade, caiso_rows, csv_trades, freqtrade_trades, kraken_trades, miso_five_minutes, write
 from tests.oracle.comparison import read_table
 
-pytestmark = pytest.mark.no_cover
-"""What it runs is measured by smaller tests; measuring it again takes minutes."""
-
 MINUTES = {"DATA_PROC_BAR_INTERVALS": "1m,5m,1h,1d"}
 CENT = Decimal("0.01")
 WAIT_S = 5

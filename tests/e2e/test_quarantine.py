@@ -13,9 +13,6 @@ from tests.oracle.comparison import count_differences, read_table, table_differe
 from tests.oracle.messages import as_line, messages
 from tests.oracle.results import results
 
-pytestmark = pytest.mark.no_cover
-"""What it runs is measured by smaller tests; measuring it again takes minutes."""
-
 EQUAL, WITH_DEAD_LETTERS = 0, 3
 SMALL_BATCHES = {"DATA_PROC_MAX_BATCH_SIZE": "150"}
 MOST_DEATHS = 6

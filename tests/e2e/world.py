@@ -21,7 +21,6 @@ from entrypoints.samples.stream import Chances, sample_messages
 from entrypoints.services.process import ServiceMissing
 from entrypoints.settings import Settings
 from tests.builders import TEN
-from tests.e2e.programs import unmeasured
 from tests.e2e.services import Service, until
 from tests.oracle.comparison import table_differences
 from tests.oracle.raw import message
@@ -90,7 +89,7 @@ class World:
         native = name in {"enrichment", "projection"}
         address = self.servers.proxied_native if native else self.servers.proxied
         log = self.folder / f"{name}-{next(self._numbers)}.log"
-        service = Service(name, {**unmeasured(), **IMPATIENT, **address, **(settings or {})}, log, program)
+        service = Service(name, {**IMPATIENT, **address, **(settings or {})}, log, program)
         self.services.append(service)
         return service
 

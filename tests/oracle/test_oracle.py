@@ -10,15 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.oracle.comparison import COUNTED_BY_TOPIC
 from tests.oracle.meaning import Tick, judge
 from tests.oracle.raw import RawMessage, read
 from tests.oracle.results import Results, micros, results
-
-pytestmark = pytest.mark.no_cover
-"""What it runs is measured by smaller tests; measuring it again takes minutes."""
 
 INSTANTS = {"ts", "interval_start", "interval_end"}
 NUMBERS = ("price", "volume", "energy_price", "congestion_price", "loss_price")

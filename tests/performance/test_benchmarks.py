@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.no_cover
-
 
 def answer(module: str, *arguments: str) -> Any:
     """What a benchmark prints."""

@@ -8,7 +8,6 @@ Run seeds and tell what failed.
 
 import argparse
 import multiprocessing
-import os
 import sys
 import time
 import traceback
@@ -76,10 +75,8 @@ def runs(seeds: Iterable[int], workers: int) -> Iterator[Run]:
     if workers < 2:
         yield from map(run, seeds)
         return
-    # Forked polars hangs, so that workers are started anew. What they run is measured by the tests of its own.
-    measured = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")}
+    # Forked polars hangs, so that workers are started anew.
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        os.environ |= measured
         yield from pool.imap(run, seeds, chunksize=5)
 
 

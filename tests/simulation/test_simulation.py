@@ -10,9 +10,6 @@ from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.run import Run, hunt, run, runs
 from tests.simulation.swarm import FAULTS, STAGES, STATEMENTS, Swarm
 
-pytestmark = pytest.mark.no_cover
-"""What it runs is measured by smaller tests; measuring it again takes minutes."""
-
 SEEDS = 500
 WORKERS = 2
 REPEATED = (3, 8, 21)

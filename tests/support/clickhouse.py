@@ -20,6 +20,7 @@ import pytest
 from adapters.clickhouse.client import ClickHouse, quoted
 from adapters.clickhouse.connecting import connect
 from adapters.clickhouse.migrator import ClickHouseMigrator
+from tests.support.measuring import unmeasured
 
 ROOT = Path(__file__).parents[2]
 TRANSPORTS = ("chdb", "http", "native")
@@ -53,7 +54,7 @@ def emptied(client: ClickHouse, *tables: str) -> ClickHouse:
 def gateway(transport: str, accounts: Sequence[str] = ()) -> int:
     """Start a gateway on a free port, and return the port; it ends with this process."""
     command = [sys.executable, "-m", f"tests.support.{transport}_gateway", folder(transport), "0", *accounts]
-    started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    started = subprocess.Popen(command, cwd=ROOT, env=unmeasured(), stdout=subprocess.PIPE, text=True)
     atexit.register(_stop, started)
     said = started.stdout.readline() if started.stdout else ""
     if not said.startswith("listening"):
