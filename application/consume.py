@@ -11,11 +11,13 @@ and set aside by application/quarantine.py.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import starmap
 from math import isqrt
 from types import MappingProxyType
 from typing import TypeVar
 
 import attrs
+import polars as pl
 
 from application import topics
 from application.outcome import Announce, Outcome, Store
@@ -33,6 +35,7 @@ from application.troubles import Troubles, Vigilance
 from domain.bronze.dead_letter import DeadLetters
 from domain.bronze.message_outcome import dead_letters, of_refused_rows
 from domain.gold.bar import LOGIC_EPOCH
+from domain.silver.tick import RAW_ROW
 
 DEAD_LETTERS = "dead_letters"
 COMMITTING = "committing"
@@ -243,22 +246,25 @@ class Consume:
         """Store each part before the next is asked for, since it reads back what this one stored."""
         part: Outcome | None = outcome
         while part:
-            refused = [letters for store in part.store if (letters := self._store(store))]
-            letters = DeadLetters.concat([*([part.refused] if part.refused else []), *refused])
+            refused = [(store, error) for store in part.store if (error := self._store(store))]
+            letters = DeadLetters.concat([*([part.refused] if part.refused else []), *starmap(self._letters, refused)])
             if len(letters):
                 self._store(Store(DEAD_LETTERS, letters))
-            yield attrs.evolve(part, refused=letters if len(letters) else None)
+            yield _held(attrs.evolve(part, refused=letters if len(letters) else None), refused)
             part = self._trying("deciding", part.then) if part.then else None
 
-    def _store(self, store: Store) -> DeadLetters | None:
-        """Store rows; returns dead letters of those the table can never hold."""
+    def _store(self, store: Store) -> RowsRefused | None:
+        """Store rows; returns those the table can never hold."""
         try:
             self._upsert(store)
         except RowsRefused as error:
             self.journal.error("rows that can't be stored became dead letters", table=store.table, error=str(error))
-            events, refusals = of_refused_rows(store.table, error.rows, error.reasons)
-            return dead_letters(events, refusals, self.stage.name, self.clock.now(), self.service_version)
+            return error
         return None
+
+    def _letters(self, store: Store, refused: RowsRefused) -> DeadLetters:
+        events, refusals = of_refused_rows(store.table, refused.rows, refused.reasons)
+        return dead_letters(events, refusals, self.stage.name, self.clock.now(), self.service_version)
 
     def _upsert(self, store: Store) -> None:
         self._trying(f"storing {store.table}", partial(self.tables[store.table].upsert, store.rows))
@@ -347,6 +353,28 @@ class Consume:
             else:
                 self._troubles.succeed(what)
                 return result
+
+
+def _held(part: Outcome, refused: Sequence[tuple[Store, RowsRefused]]) -> Outcome:
+    """The outcome without the ticks that their table can't hold: they are not announced, nor remembered."""
+    for store, error in refused:
+        told = tuple(
+            _without(announcement, error.rows) if announcement.held_by == store.table else announcement
+            for announcement in part.announce
+        )
+        part = attrs.evolve(part, announce=told, kept=partial(_both, part.kept, partial(store.lost, error.rows)))
+    return part
+
+
+def _without(announcement: Announce, rows: pl.DataFrame) -> Announce:
+    facts = announcement.facts
+    held = facts.frame.join(rows, on=RAW_ROW, how="anti", maintain_order="left")
+    return attrs.evolve(announcement, facts=type(facts)(held))
+
+
+def _both(first: Callable[[], None], then: Callable[[], None]) -> None:
+    first()
+    then()
 
 
 def _survived(begun: Mapping[TopicPartition, Progress]) -> Mapping[TopicPartition, Progress]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
+import polars as pl
 
 from application.ports.event_log import TopicPartition
 from domain.batch import Batch
@@ -20,6 +21,8 @@ class Store:
 
     table: str
     rows: Batch[Any]
+    lost: Callable[[pl.DataFrame], None] = lambda _: None
+    """Told of the rows that the table can't hold, in its own columns, once the stage's memory has taken the others."""
 
 
 @attrs.frozen
@@ -28,6 +31,8 @@ class Announce:
 
     topic: str
     facts: Batch[Any]
+    held_by: str = ""
+    """Table of ticks that others read back: one it can't hold is told to nobody, or they would count what is not there."""
 
 
 def _nothing() -> None:

@@ -46,7 +46,7 @@ from domain.bronze.message_outcome import (
 from domain.bronze.raw_event import Decoded, RawEvents, RawPrices, Refusals
 from domain.silver.cleaning import clean
 from domain.silver.duplicates import Winners, corrects
-from domain.silver.tick import TickBatch, content_digests, key_digests
+from domain.silver.tick import RAW_ROW, TickBatch, content_digests, key_digests
 
 NAME = "normalization"
 TICKS = "silver_ticks"
@@ -154,11 +154,11 @@ class NormalizeTicks:
         booked = self._booked(messages, tally)
         return Outcome(
             store=(
-                Store(TICKS, fresh),
+                Store(TICKS, fresh, lost=partial(self._lose, fresh)),
                 *((Store(OUTCOMES, outcomes),) if self.record_outcomes else ()),
                 *((Store(LEDGER, booked.rows),) if len(booked.rows) else ()),
             ),
-            announce=(Announce(topics.NORMALIZED, fresh),),
+            announce=(Announce(topics.NORMALIZED, fresh, held_by=TICKS),),
             refused=dead_letters(events, refusals, NAME, now, self.service_version) if len(refusals) else None,
             commit=commit,
             kept=partial(self._keep, statements, tally, booked, self.clock.monotonic_s() - begun_s),
@@ -193,6 +193,10 @@ class NormalizeTicks:
         self._announced.remember(statements.keys, statements.ticks.frame["version"], statements.contents)
         self._measure(tally, statements.ticks, took_s)
         self._remember(booked)
+
+    def _lose(self, ticks: TickBatch, unheld: pl.DataFrame) -> None:
+        """What silver can't hold is not known: it must not hide what is older."""
+        self._announced.forget(key_digests(ticks.frame.join(unheld, on=RAW_ROW, how="semi")))
 
     def _remember(self, booked: "_Booked") -> None:
         if not len(booked.rows):

@@ -68,6 +68,9 @@ class TickBatch(Batch[Tick]):
 KEY = ("series", "ts", "source_id", "source_seq")
 """A tick's identity, by the columns that carry it (`series` is tenant and instrument)."""
 
+RAW_ROW = ("raw_topic", "raw_partition", "raw_offset", "raw_index")
+"""Where a tick was stated: it is one row of one raw message."""
+
 CONTENT_NUMBERS = (
     "price",
     "volume",

@@ -164,6 +164,8 @@ class Watcher:
     """The finest first."""
     ties: bool
     """Whether statements may be equally new."""
+    picky: bool
+    """Whether silver can't hold some ticks."""
     sometimes: Counter[str]
     now_s: Callable[[], float]
     verdicts: dict[tuple[str, int, int], Verdict] = attrs.field(factory=dict)
@@ -288,6 +290,7 @@ class Watcher:
 
     def _see_letters(self, where: str, rows: pl.DataFrame) -> None:
         self.letters[where].update({tuple(key): raw for *key, raw in rows.select(*COORDINATES, "raw").iter_rows()})
+        self.sometimes["silver can't hold a tick"] += int((rows["reason"] == "ROW_REFUSED").sum())
 
     def _see_bars(self, interval: str, rows: pl.DataFrame) -> None:
         seen = self.bars[interval]

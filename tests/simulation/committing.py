@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from application.ports.event_log import Progress, TopicPartition
 from tests.oracle.digests import content
 from tests.simulation.checking import UNSAID, Heard, Key, Watcher, Wrong, require
-from tests.simulation.truth import SLOTS
+from tests.simulation.truth import SLOTS, held, overtaken, unheld
 
 TICKS = "enriched.market.ticks.v1"
 REQUESTS = "processing.recompute.request.v1"
@@ -55,11 +55,14 @@ def _unsettled(seen: Watcher, message: tuple[str, int, int]) -> Iterator[str]:
         return
     if message not in seen.outcomes:
         yield f"nothing says what became of {message}"
-    for tick in verdict.ticks:
+    for tick in held(verdict, picky=seen.picky):
         yield from _lacking(
             seen, "silver_ticks", tick.key, (tick.ingested_at * SLOTS, content(tick) if seen.ties else 0)
         )
-    if verdict.refusals and not (message in seen.letters["table"] and message in seen.letters["topic"]):
+    lost = unheld(verdict, picky=seen.picky)
+    if (verdict.refusals or any(not overtaken(tick, message, seen.verdicts) for tick in lost)) and not (
+        message in seen.letters["table"] and message in seen.letters["topic"]
+    ):
         yield f"{message} was refused without a dead letter that is stored and told"
 
 

@@ -118,7 +118,7 @@ class Informed:
                 self.told[interval, key] = bar
         elif topic == topics.NORMALIZED:
             again = self.told_ticks.intersection(ticks_of(rows.frame))
-            needless = again and self.patience.remembered >= UNLIMITED
+            needless = again and self.patience.remembered >= UNLIMITED and not self.watcher.picky
             require(not needless, "announcement", lambda: f"{again} are told again")
             self.told_ticks.update(ticks_of(rows.frame))
         elif topic == topics.LATEST:

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 import adapters.memory.tables
+import application.consume
 import application.stages.aggregate
 import application.stages.normalize
 import domain.gold.taxonomy
@@ -32,6 +33,7 @@ from application.stages.aggregate import AggregateBars
 from application.stages.enrich import EnrichTicks
 from application.stages.normalize import NormalizeTicks
 from application.stages.project import ProjectLatest
+from domain.bronze.dead_letter import DeadLetters
 from domain.gold.bar import BarBatch, BarRevisions
 from domain.gold.recognition import Recognition
 from domain.gold.settling import Change, SettledBars
@@ -83,6 +85,7 @@ PLAIN: Mapping[str, Any] = {
     "catalog_away_s": 0.0,
     "edges": False,
     "late_minutes": (5, 120),
+    "picky": False,
     "ties": False,
 }
 """Worlds without these, unless a variant asks for them."""
@@ -567,6 +570,18 @@ class BuriesDeadLetters(Consume):
         return part.announce
 
 
+def told_all_the_same(_: Any) -> Any:
+    """What silver can't hold is announced and remembered like all else."""
+    return lambda part, _: part
+
+
+class LosesUnheld(Consume):
+    """Makes no dead letters of what a table can't hold."""
+
+    def _letters(self, *arguments: Any) -> DeadLetters:
+        return DeadLetters.empty()
+
+
 class ForgetsRefusedCommits(Consume):
     """Does not come back to what could not be committed."""
 
@@ -637,6 +652,13 @@ class MarksRepeats(NormalizeTicks):
         repeats = (versions > known["version"]) & (known["content"] == statements.contents)
         MARKED.update(pl.DataFrame([statements.keys, versions]).filter(repeats).iter_rows())
         return statements
+
+
+class RemembersUnheld(NormalizeTicks):
+    """Goes on knowing what silver can't hold."""
+
+    def _lose(self, *arguments: Any) -> None:
+        pass
 
 
 class KeepsLedger(NormalizeTicks):
@@ -1263,6 +1285,21 @@ MUTANTS = (
             series=2,
             **SHORT,
         ),
+    ),
+    Mutant(
+        name="makes no dead letters of what silver can't hold",
+        product=Product(consume=LosesUnheld),
+        leaning=leaning(faults={}, picky=True),
+    ),
+    Mutant(
+        name="announces what silver can't hold",
+        product=Product(patched=partial(instead, application.consume, "_held", told_all_the_same)),
+        leaning=leaning(faults={}, picky=True),
+    ),
+    Mutant(
+        name="remembers what silver can't hold",
+        product=Product(normalize=RemembersUnheld),
+        leaning=leaning(faults={}, picky=True, said={"correction": 4.0}, recall=1, bunch=1, disorder=0.5),
     ),
 )
 """The kill list."""

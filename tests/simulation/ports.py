@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 
 import attrs
+import polars as pl
 
 from adapters.memory.event_log import MemoryConsumer, MemoryEventLog
-from application.ports.errors import LogUnavailable, Retryable, StoreUnavailable
+from application.ports.errors import LogUnavailable, Retryable, RowsRefused, StoreUnavailable
 from application.ports.event_log import Listener, Polled, Progress, TopicPartition
 from domain.batch import Batch
 
@@ -46,6 +47,8 @@ class Writable:
     watch: Callable[[str, Any], None]
     decides: Callable[[str, Any], None]
     """Told of what its process wants to write, whatever arrives."""
+    unheld: pl.Expr | None = None
+    """Which rows it can't hold."""
 
     def upsert(self, rows: Any) -> None:
         """Write the rows, half of them, twice, later or not at all."""
@@ -58,10 +61,14 @@ class Writable:
             partial(self._write, half),
             StoreUnavailable,
         )
+        refused = None if self.unheld is None else rows.frame.filter(self.unheld)
+        if refused is not None and refused.height:
+            raise RowsRefused(self.name, refused, ["no table holds it"] * refused.height)
 
     def _write(self, rows: Any) -> None:
-        self.inner.upsert(rows)
-        self.watch(self.name, rows)
+        held = rows if self.unheld is None else type(rows)(rows.frame.filter(~self.unheld))
+        self.inner.upsert(held)
+        self.watch(self.name, held)
 
 
 @attrs.frozen

@@ -89,6 +89,8 @@ class Swarm:
     """How long ago is what late ticks speak of, at least and at most."""
     ties: bool
     """Whether statements may be equally new: what is said of an instant again is often known at the same microsecond."""
+    picky: bool
+    """Whether there are ticks that silver can't hold."""
     moves: int
     """How often the partitions of a struck stage are dealt anew between calls, as when a member joins or leaves."""
 
@@ -137,5 +139,6 @@ class Swarm:
             edges=Random(f"edges {seed}").random() < 0.3,
             late_minutes=Random(f"late {seed}").choice(((5, 120), (5, 120), (6, 12))),
             ties=Random(f"ties {seed}").random() < 0.25,
+            picky=Random(f"picky {seed}").random() < 0.2,
             moves=chance.choice((0, 0, 10)),
         )

@@ -1,7 +1,7 @@
 """How all tables must end: what the oracle makes of the raw log, held against what is stored and told."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -48,6 +48,26 @@ def flag_names(mask: int) -> frozenset[str]:
     return frozenset(name for bit, name in enumerate(FLAGS) if mask >> bit & 1)
 
 
+UNHELD = Decimal("17.125")
+"""A volume that no table of ticks can hold in worlds whose silver is picky."""
+
+
+def held(verdict: Verdict, *, picky: bool) -> Sequence[Tick]:
+    """The ticks of a message that silver can hold."""
+    return [tick for tick in verdict.ticks if not (picky and tick.volume == UNHELD)]
+
+
+def unheld(verdict: Verdict, *, picky: bool) -> Sequence[Tick]:
+    """Those that it can't."""
+    return [tick for tick in verdict.ticks if picky and tick.volume == UNHELD]
+
+
+def overtaken(tick: Tick, message: tuple[str, int, int], verdicts: Mapping[tuple[str, int, int], Verdict]) -> bool:
+    """Whether another message says something of this tick that is as new: who knows of that may leave this one out."""
+    others = (other for where, verdict in verdicts.items() if where != message for other in verdict.ticks)
+    return any(other.key == tick.key and other.ingested_at >= tick.ingested_at for other in others)
+
+
 @attrs.define
 class Truth:
     """All that follows from the raw messages."""
@@ -60,14 +80,16 @@ class Truth:
     """The same of all statements that say the same, however old: a bar may count any of them."""
     least: dict[tuple[Any, ...], int]
     """When the content of a tick was known first: a bar counts this version or a higher one."""
+    unheld: dict[tuple[str, int, int], bool]
+    """Messages whose tick silver can't hold, and whether who knows of others may leave it out."""
 
     @classmethod
-    def of(cls, messages: Iterable[RawMessage]) -> "Truth":
-        """Judge every message."""
+    def of(cls, messages: Iterable[RawMessage], *, picky: bool) -> "Truth":
+        """Judge every message; where silver is picky, it can't hold some ticks."""
         verdicts, statements = {}, defaultdict(list)
         for message in messages:
             verdicts[message.coordinates] = verdict = judge(message)
-            for tick in verdict.ticks:
+            for tick in held(verdict, picky=picky):
                 statements[tick.key].append((tick.ingested_at, message.coordinates, tick))
         silver, origins, stated, least = {}, {}, {}, {}
         for key, said in statements.items():
@@ -76,7 +98,12 @@ class Truth:
             origins[key] = {where for known, where in same if known == newest}
             stated[key] = {where for _, where in same}
             least[key] = min(known for known, _ in same)
-        return cls(verdicts, silver, origins, stated, least)
+        lost = {
+            where: all(overtaken(tick, where, verdicts) for tick in ticks)
+            for where, verdict in verdicts.items()
+            if (ticks := unheld(verdict, picky=picky))
+        }
+        return cls(verdicts, silver, origins, stated, least, lost)
 
     def changing(self, messages: Iterable[RawMessage]) -> Counter[tuple[str, int, int]]:
         """How many ticks of each message may have changed what was known: something else is said of their keys too."""

@@ -5,6 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import polars as pl
 
 from adapters.memory.event_log import MemoryConsumer
 from application.consume import Consume, Pace
@@ -19,6 +20,7 @@ from tests.simulation.informed import Informed
 from tests.simulation.ports import Epoch, Log, Member, Writable
 from tests.simulation.process import Process
 from tests.simulation.timely import Timely
+from tests.simulation.truth import UNHELD
 from tests.simulation.workload import DAY_AHEAD, SOURCES
 
 if TYPE_CHECKING:
@@ -62,7 +64,10 @@ class Wiring:
             stage=stage(self.process.stage, parts),
             group=self.process.stage,
             log=log,
-            tables={name: Writable(table, name, asks, self._stored, known.decides) for name, table in own.items()},
+            tables={
+                name: Writable(table, name, asks, self._stored, known.decides, self._unheld(name))
+                for name, table in own.items()
+            },
             epoch=Epoch(self.world.epoch, asks),
             clock=self.process,
             meter=self.process,
@@ -70,6 +75,10 @@ class Wiring:
             # Processes end here by the dozen, and no record is to blame.
             pace=Pace(batch=self.world.swarm.batch, attempts=1_000_000),
         )
+
+    def _unheld(self, table: str) -> pl.Expr | None:
+        picky = self.world.swarm.picky and table == "silver_ticks"
+        return (pl.col("volume") == UNHELD).fill_null(value=False) if picky else None
 
     def _patience(self) -> Patience:
         feeds = (*SOURCES, DAY_AHEAD)

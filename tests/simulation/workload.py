@@ -11,6 +11,7 @@ import attrs
 
 from tests.oracle.raw import RawMessage
 from tests.simulation.swarm import Swarm
+from tests.simulation.truth import UNHELD
 
 TICKS_TOPIC = "ingestion.market.ticks.raw.v1"
 MISO_TOPIC = "ingestion.miso.raw.v1"
@@ -171,7 +172,7 @@ class _Conversation:
 
     def volume(self) -> str | None:
         """Absent, ordinary or negative."""
-        return self.chance.choice((None, "1", "2.5", "0", "-3", "17.125"))
+        return self.chance.choice((None, "1", "2.5", "0", "-3", str(UNHELD)))
 
     def day_ahead(self, known_us: int) -> bytes:
         """An hour of tomorrow on MISO's clock."""

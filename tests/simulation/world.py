@@ -90,7 +90,9 @@ class World:
         self.intervals = BarIntervals.parse(self.swarm.intervals)
         self.log = MemoryEventLog(self.partitions_of, retain=True)
         self.tables = tables(self.intervals, self.product)
-        self.watcher = Watcher(self.swarm.intervals, self.swarm.ties, self.sometimes, lambda: self.now_s)
+        self.watcher = Watcher(
+            self.swarm.intervals, self.swarm.ties, self.swarm.picky, self.sometimes, lambda: self.now_s
+        )
         self.outage = Outage(self.watcher, math.inf, math.inf)
 
     def partitions_of(self, topic: str) -> int:

@@ -22,7 +22,7 @@ from adapters.clickhouse.native_client import NativeClient
 from adapters.clickhouse.tick_table import ClickHouseTickTable
 from application.ports.errors import Denied, RowsRefused, SchemaBehind, StoreUnavailable
 from domain.identity import SERIES
-from domain.silver.tick import TickBatch
+from domain.silver.tick import RAW_ROW, TickBatch
 from tests.builders import TEN, tick, ticks
 from tests.contract.test_latest_table import latest
 from tests.support.clickhouse import ROOT, TRANSPORTS, database, emptied, folder, gateway, url_of
@@ -128,6 +128,7 @@ class TestRefusals:
         with pytest.raises(RowsRefused, match="silver_ticks can't store 2 of the rows") as refused:
             table.upsert(batch)
         assert refused.value.rows["raw_offset"].to_list() == [3, 17]
+        assert refused.value.rows.select(RAW_ROW).schema == batch.frame.select(RAW_ROW).schema
         assert all("interval_ends_after_its_start" in reason for reason in refused.value.reasons)
         assert len(table.final()) == len(good)
 

@@ -21,7 +21,7 @@ from domain.bronze.dead_letter import DeadLetters
 from domain.bronze.message_outcome import dead_letters
 from domain.bronze.raw_event import Refusal, Refusals
 from domain.gold.bar import LOGIC_EPOCH
-from domain.silver.tick import TickBatch
+from domain.silver.tick import RAW_ROW, TickBatch
 from tests.aggregating import Lines, Script, Scripted, ScriptedLog
 from tests.builders import TEN, raw_events, tick, ticks
 from tests.performing import StandingClock, Tally
@@ -511,7 +511,7 @@ class Refusing:
     """A table that can't hold the first row it is given."""
 
     def upsert(self, rows: Batch[Any]) -> None:
-        raise RowsRefused("a", rows.frame.select("raw_topic", "raw_partition", "raw_offset").head(1), ["code 69"])
+        raise RowsRefused("a", rows.frame.select(RAW_ROW).head(1), ["code 69"])
 
 
 @pytest.mark.parametrize("refused", [None, "something"])
@@ -532,6 +532,23 @@ def test_rows_that_a_table_can_never_hold_become_dead_letters_and_the_others_go_
         "code 69",
     )
     assert bench.journal.told == ["rows that can't be stored became dead letters"]
+
+
+@pytest.mark.parametrize(("held_by", "told"), [("a", ["10:01"]), ("b", ["10:00", "10:01"]), ("", ["10:00", "10:01"])])
+def test_what_its_table_can_not_hold_is_not_announced(held_by: str, told: list[str]) -> None:
+    both = ticks(tick(), tick("10:01", raw_offset=1))
+    remembered: list[Any] = []
+    outcome = Outcome(
+        store=(Store("a", both, lost=lambda rows: remembered.append(rows["raw_offset"].to_list())),),
+        announce=(Announce(topics.NORMALIZED, both, held_by=held_by),),
+        kept=lambda: remembered.append("kept"),
+    )
+    bench = Bench(outcome).begun()
+    bench.loop.tables = dict(bench.loop.tables) | {"a": Refusing()}
+    bench.loop.step()
+    (facts,) = [facts for topic, facts in bench.heard if topic == topics.NORMALIZED]
+    assert [f"{ts:%H:%M}" for ts in facts.frame["ts"]] == told
+    assert remembered == ["kept", [0]]
 
 
 @attrs.define

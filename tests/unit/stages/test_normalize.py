@@ -139,6 +139,14 @@ def test_drops_what_it_has_announced_at_that_version_or_a_higher_one() -> None:
     assert prices(kept(normalize, b"first", b"older", b"corrected")) == ["32"]
 
 
+def test_what_silver_can_not_hold_hides_nothing_older() -> None:
+    normalize = stage()
+    outcome = kept(normalize, b"first", b"other")
+    (silver,) = [store for store in outcome.store if store.table == "silver_ticks"]
+    silver.lost(silver.rows.frame.filter(pl.col("symbol") == "INDIANA.HUB").drop("series"))
+    assert prices(kept(normalize, b"older", b"other")) == ["3E+1"]
+
+
 def test_drops_nothing_that_was_not_kept() -> None:
     normalize = stage()
     normalize.run(polled(b"first"))
