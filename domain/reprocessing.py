@@ -134,6 +134,8 @@ class Waiting:
 
     def floors(self, positions: Mapping[int, int]) -> dict[int, int]:
         """The first offset that still waits in each partition, its position where none does."""
+        if not self.windows.height:
+            return dict(positions)
         first = self.windows.group_by("partition").agg(pl.col("offset").min())
         return {**positions, **dict(first.iter_rows())}
 

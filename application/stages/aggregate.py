@@ -380,7 +380,8 @@ class AggregateBars:
                 closed["market"], closed["partition"], window_ends_us(closed["window"], self.intervals.base)
             )
         self._known.learn(turn.taken.closed, turn.base.read, turn.late.repeats, turn.late.asking)
-        self._known.doubt(self._early(turn))
+        if turn.served.windows.height:
+            self._known.doubt(self._early(turn))
 
     def _early(self, turn: "_Turn") -> pl.Series:
         """The windows that were computed before they were closed."""

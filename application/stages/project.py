@@ -59,6 +59,8 @@ class ProjectLatest:
 
     def run(self, polled: Polled) -> Outcome:
         """Decide which prices rise, and which of them are news."""
+        if not polled.records:
+            return Outcome(commit=polled.next_offsets)
         begun_s = self.clock.monotonic_s()
         candidates = self._candidates(polled)
         if not len(candidates):

@@ -89,12 +89,15 @@ class Recognition:
             repeats: Late ticks that it skipped.
             asking: Late ticks that it asked for.
         """
-        self._remember(read)
-        self._remember(closed)
+        if read.height:
+            self._remember(read)
+        if closed.height:
+            self._remember(closed)
+            self.doubt(self._inherited_among(closed))
         self._winners.remember(repeats["key"], repeats["version"], repeats["content"])
         self._winners.forget(asking["key"])
-        self.doubt(self._inherited_among(closed))
-        self._doubted.forget(self._keys(read["window"].unique()))
+        if read.height:
+            self._doubted.forget(self._keys(read["window"].unique()))
 
     def doubt(self, windows: pl.Series) -> None:
         """Doubt these windows, given by their period codes, until they are read back."""
