@@ -15,6 +15,7 @@ import polars as pl
 
 _SMALLEST = 4096
 _UNKNOWN = 0
+_NOTHING = pl.Series([0], dtype=pl.UInt64)
 
 
 @attrs.define
@@ -28,7 +29,7 @@ class _Generation:
 
     @classmethod
     def of_slots(cls, slots: int) -> Self:
-        keys, versions, contents = (pl.zeros(slots, dtype=pl.UInt64, eager=True) for _ in range(3))
+        keys, versions, contents = (_NOTHING.new_from_index(0, slots) for _ in range(3))
         return cls(keys, versions, contents)
 
     @property
@@ -78,8 +79,8 @@ class _Generation:
 
     def forget(self, keys: pl.Series) -> None:
         slots = self.find(keys).drop_nulls()
-        self.versions.scatter(slots, pl.zeros(len(slots), dtype=pl.UInt64, eager=True))
-        self.contents.scatter(slots, pl.zeros(len(slots), dtype=pl.UInt64, eager=True))
+        self.versions.scatter(slots, 0)
+        self.contents.scatter(slots, 0)
 
     def with_slots(self, slots: int) -> "_Generation":
         """The same knowledge in a larger table."""

@@ -148,9 +148,15 @@ def stage(name: str, parts: Parts) -> Any:
     ](parts)
 
 
+@cache
+def decoder() -> MarketDecoder:
+    """Reads raw messages; it remembers nothing."""
+    return MarketDecoder()
+
+
 def _normalize(parts: Parts) -> NormalizeTicks:
     return parts.product.normalize(
-        decoder=MarketDecoder(),
+        decoder=decoder(),
         policies=policies(),
         clock=parts.clock,
         meter=parts.meter,

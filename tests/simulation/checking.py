@@ -211,7 +211,7 @@ class Watcher:
                 for (key, bar), name in zip(bars_of(rows.frame), rows.frame["interval"], strict=True)
             )
         elif table in {"silver_ticks", "enriched_ticks"}:
-            self._raise_statements(table, rows.frame)
+            self._raise_statements(table, ticks_of(rows.frame))
         elif table.startswith("bars_"):
             self._see_bars(table.removeprefix("bars_"), rows.frame)
             self._note_reasons(rows.frame)
@@ -226,11 +226,9 @@ class Watcher:
         if not len(rows):
             return
         if topic.startswith("normalized."):
-            self._readable("silver_ticks", rows.frame)
-            self._hear_ticks(self.normalized, rows.frame, *placed())
+            self._hear_ticks("silver_ticks", self.normalized, rows.frame, *placed())
         elif topic.startswith("enriched."):
-            self._readable("enriched_ticks", rows.frame)
-            self._hear_ticks(self.enriched, rows.frame, *placed())
+            self._hear_ticks("enriched_ticks", self.enriched, rows.frame, *placed())
         elif topic.startswith("processing.deadletter."):
             self._see_letters("topic", rows.frame)
         elif topic.startswith("aggregated."):
@@ -262,24 +260,26 @@ class Watcher:
     def _note_reasons(self, rows: pl.DataFrame) -> None:
         self.sometimes["closed windows were computed for a backfill"] += int((rows["reason"] == "backfill").sum())
 
-    def _raise_statements(self, table: str, rows: pl.DataFrame) -> None:
+    def _raise_statements(self, table: str, ticks: Iterable[tuple[Key, tuple[int, int]]]) -> None:
         seen = self.statements[table]
-        for key, statement in ticks_of(rows):
+        for key, statement in ticks:
             seen[key] = max(seen.get(key, UNSAID), statement)
 
-    def _readable(self, table: str, rows: pl.DataFrame) -> None:
-        seen = self.statements[table]
-        for key, statement in ticks_of(rows):
+    def _hear_ticks(
+        self,
+        table: str,
+        heard: dict[int, dict[int, Heard]],
+        rows: pl.DataFrame,
+        partition: pl.Series,
+        offset: pl.Series,
+    ) -> None:
+        seen, ticks = self.statements[table], ticks_of(rows)
+        told = zip(partition, offset, ticks, rows["quality_flags"], strict=True)
+        for number, at, (key, statement), flags in told:
             readable = seen.get(key, UNSAID) >= statement
             require(readable, "store before announce", lambda: f"{table} lacks {key}")  # noqa: B023
-        self._raise_statements(f"told of {table}", rows)
-
-    def _hear_ticks(
-        self, heard: dict[int, dict[int, Heard]], rows: pl.DataFrame, partition: pl.Series, offset: pl.Series
-    ) -> None:
-        told = zip(partition, offset, ticks_of(rows), rows["quality_flags"], strict=True)
-        for number, at, (key, statement), flags in told:
             heard[number][at] = Heard(key, statement, not flags & TS_FUTURE, self.now_s())
+        self._raise_statements(f"told of {table}", ticks)
 
     def _hear_requests(self, rows: pl.DataFrame, partition: pl.Series, offset: pl.Series) -> None:
         asked = rows.select(*SERIES_KEY, US("interval_start"), "interval", "reason").rows()

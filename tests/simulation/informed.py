@@ -117,10 +117,11 @@ class Informed:
                 self._is_worth_telling(interval, key, bar)
                 self.told[interval, key] = bar
         elif topic == topics.NORMALIZED:
-            again = self.told_ticks.intersection(ticks_of(rows.frame))
+            told = ticks_of(rows.frame)
+            again = self.told_ticks.intersection(told)
             needless = again and self.patience.remembered >= UNLIMITED and not self.watcher.picky
             require(not needless, "announcement", lambda: f"{again} are told again")
-            self.told_ticks.update(ticks_of(rows.frame))
+            self.told_ticks.update(told)
         elif topic == topics.LATEST:
             for key, _, content in prices_of(rows.frame):
                 needless = self.told_prices.get(key) == content == self.prices.get(key)
