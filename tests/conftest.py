@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import is_hypothesis_test
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from tests.support.measuring import unmeasured
 from tests.support.skipped import told
 
 BESIDE_THE_REPOSITORY = Path(__file__).parents[1].parent / "shared"
 
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+"""A busy machine breaks no property."""
 
 LONGEST_FIRST = ("tests/e2e/crash", "tests/e2e", "tests/simulation", "tests/integration")
 

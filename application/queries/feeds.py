@@ -116,7 +116,7 @@ class ReadFeeds:
             heard_at=self.clock.now() - timedelta(seconds=silent_s),
             lateness_s=mark.lateness_us / SECOND_US,
             idle_s=mark.idle_s,
-            state=Voice.LIVE if silent_s < mark.idle_s else Voice.SILENT,
+            state=Voice.SILENT if mark.silent(self.clock.monotonic_s()) else Voice.LIVE,
         )
 
 

@@ -181,11 +181,7 @@ class AggregateBars:
         base = self._base_bars(taken, open_ticks, served.windows)
         windows = taken.windows.told() if tell else taken.windows
         turn = _Turn(taken, late, base, windows, served, positions, now_s if tell else self._told_at_s)
-        touched = {self.intervals.base.name: base.bars.touched()}
-        outcome = self._stored(
-            self.intervals.base, base.bars, turn, lambda: self._coarser(turn, touched, self.intervals.coarser)
-        )
-        return attrs.evolve(outcome, more=served.due > 0)
+        return attrs.evolve(self._bars(turn) if len(base.bars.rows) else self._last(turn), more=served.due > 0)
 
     def _arrivals(self, polled: Polled) -> pl.DataFrame:
         batches = [records for records in polled.records if records.topic == topics.ENRICHED]
@@ -305,6 +301,12 @@ class AggregateBars:
         stored = self.tables[interval.name].stored(computed[["series", "interval_start"]])
         return settle(computed, interval.name, stored)
 
+    def _bars(self, turn: "_Turn") -> Outcome:
+        """The base bars, and then what is above them."""
+        base, coarser = self.intervals.base, self.intervals.coarser
+        touched = {base.name: turn.base.bars.touched()}
+        return self._stored(base, turn.base.bars, turn, lambda: self._coarser(turn, touched, coarser))
+
     def _coarser(
         self,
         turn: "_Turn",
@@ -312,7 +314,7 @@ class AggregateBars:
         levels: Sequence[tuple[Interval, Interval]],
     ) -> Outcome:
         """Fold the coarser bars above what was just stored, level by level; then announce, raise seals and commit."""
-        if not levels or not len(turn.base.bars.rows):
+        if not levels:
             return self._last(turn)
         (interval, finer), *rest = levels
         parents = self._parents(interval, touched[finer.name], turn.taken)

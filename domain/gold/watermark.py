@@ -86,6 +86,10 @@ class Mark:
     """What its policy allows it to be late, where that may follow what is observed."""
     delays: Delays = attrs.field(factory=Delays)
 
+    def silent(self, now_s: float) -> bool:
+        """Whether the feed has not been heard for as long as it may be."""
+        return now_s - self.heard_at_s >= self.idle_s
+
     def risen(self, watermark_us: int) -> "Mark":
         """The same after ticks have come, which may have raised the watermark."""
         if watermark_us <= self.watermark_us:

@@ -225,6 +225,8 @@ class Windows:
             positions: Each partition's next offset after them.
             now_s: Monotonic seconds, for silence alone.
         """
+        if not arrivals.height and not self.ticks.height:
+            return self._passing(arrivals, now_s)
         marks = self._heard(arrivals, now_s)
         held_closes, closes, marks = self._closing(arrivals, marks)
         late = self._late(arrivals, closes)
@@ -232,10 +234,15 @@ class Windows:
         if arrivals.height:
             on_time = arrivals[list(SCHEMA)].hstack([closes])
             ticks = winners(pl.concat([ticks, on_time.filter(~late) if late.any() else on_time], rechunk=True))
-        silent = {feed for feed, mark in marks.items() if now_s - mark.heard_at_s >= mark.idle_s}
+        silent = {feed for feed, mark in marks.items() if mark.silent(now_s)}
         due = self._due(ticks, silent, positions)
         late_ticks = arrivals.filter(late) if late.any() else arrivals.clear()
         return self._sealing(ticks[list(SCHEMA)], due, late_ticks, {f: m for f, m in marks.items() if f not in silent})
+
+    def _passing(self, nothing: pl.DataFrame, now_s: float) -> Taken:
+        """Time goes by, and no window is open."""
+        heard = {feed: mark for feed, mark in self.marks.items() if not mark.silent(now_s)}
+        return Taken(attrs.evolve(self, marks=heard), self.ticks, nothing, Seals.empty(), NO_SEALS)
 
     def floors(self, positions: Mapping[int, int]) -> dict[int, int]:
         """The first offset of any open window in each partition, its position where none is open."""

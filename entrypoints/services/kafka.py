@@ -2,8 +2,10 @@
 
 import shutil
 import subprocess
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import token_bytes
 from types import MappingProxyType
 
 from entrypoints.services.process import Running, ServiceMissing, answers, free_port, needed, start, wait_until
@@ -12,6 +14,8 @@ VERSION = "4.1.1"
 RESOLVED = "resolved.txt"
 """Lists the jars, once all are copied."""
 NO_PROXIES: Mapping[int, int] = MappingProxyType({})
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""A broker that lives for an hour: it starts in half the time, and costs half as much, where little is compiled."""
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -123,10 +127,10 @@ def begun(data: Path, cache: Path, port: int, properties: str, *accounts: str) -
     data.mkdir(parents=True, exist_ok=True)
     file, log = data / "server.properties", data / "kafka.log"
     file.write_text(properties, encoding="utf-8")
-    started = [java, "-cp", f"{libraries}/*"]
+    started = [java, *QUICK, "-Xmx512m", "-cp", f"{libraries}/*"]
     if not (data / "log" / "meta.properties").exists():
         _format(started, file, accounts)
-    pid = start([*started[:1], "-Xmx512m", "-Xms256m", *started[1:], "kafka.Kafka", str(file)], log, data)
+    pid = start([*started, "kafka.Kafka", str(file)], log, data)
     server = Running("Kafka", pid, {"DATA_PROC_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"}, str(log))
     return wait_until(lambda: answers(port, API_VERSIONS, b"\x00\x00"), server)
 
@@ -145,14 +149,13 @@ API_VERSIONS = bytes.fromhex("00000011 0012 0000 00000001 0007") + b"waiting"
 
 
 def _format(java: list[str], properties: Path, accounts: Sequence[str]) -> None:
-    tool = [*java, "kafka.tools.StorageTool"]
+    tool = [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", _identity(), "-c", str(properties)]
     added = [text for account in accounts for text in ("--add-scram", account)]
-    identity = _said([*tool, "random-uuid"]).split()[-1]
-    _said([*tool, "format", "--standalone", "-t", identity, "-c", str(properties), *added])
-
-
-def _said(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a command of our own)
+    done = subprocess.run([*tool, *added], capture_output=True, text=True, check=False)  # noqa: S603  (of our own)
     if done.returncode:
-        raise ServiceMissing(f"{command[3]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
-    return done.stdout
+        raise ServiceMissing(f"Kafka's storage tool failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def _identity() -> str:
+    """Of a cluster, as the storage tool's random-uuid makes it: 128 bits in base64, not beginning with a hyphen."""
+    return urlsafe_b64encode(b"\0" + token_bytes(15)).decode().rstrip("=")

@@ -87,7 +87,7 @@ PRICES = st.decimals(Decimal("-9999999999.99999999"), Decimal("9999999999.999999
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     price=PRICES,
     volume=st.none() | PRICES,
@@ -276,7 +276,7 @@ def test_a_record_without_a_required_field_is_refused_by_its_name(topic: str) ->
     assert [gone.decode() in message for message in read.refusals.frame["message"]] == [True]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(place=st.integers(0, 3000), byte=st.integers(0, 255), cut=st.none() | st.integers(0, 3000), avro=st.booleans())
 def test_no_damage_makes_reading_raise(place: int, byte: int, cut: int | None, avro: bool) -> None:
     codec = EventCodec(TOPICS, WireFormat.AVRO if avro else WireFormat.JSON)

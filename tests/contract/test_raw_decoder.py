@@ -160,7 +160,7 @@ def alone(decoder: RawDecoder, events: RawEvents, event: int) -> Decoded:
 
 
 @pytest.mark.parametrize("make", DECODERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(messages=MESSAGES)
 def test_no_message_is_lost_and_none_raises(
     make: Callable[[], RawDecoder], messages: list[tuple[str, bytes | None]]
@@ -172,7 +172,7 @@ def test_no_message_is_lost_and_none_raises(
     assert not [event for event, index in found if index >= 0 and event in whole]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(messages=MESSAGES)
 def test_neighbours_change_nothing(messages: list[tuple[str, bytes | None]]) -> None:
     events = mixed(*messages)
@@ -185,7 +185,7 @@ def test_neighbours_change_nothing(messages: list[tuple[str, bytes | None]]) -> 
         assert refusals.rows() == single.refusals.frame.drop("event").rows()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(message=mutated() | corrupted())
 def test_the_fast_reader_says_what_the_exact_one_says(message: tuple[str, bytes]) -> None:
     topic, value = message

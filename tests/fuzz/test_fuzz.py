@@ -28,7 +28,7 @@ def test_the_corpus_lies_as_it_is_written() -> None:
 def test_whatever_is_made_of_the_corpus_is_accepted_or_refused(name: str) -> None:
     known = corpus(name)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck), database=None)
     @given(
         st.one_of(st.binary(max_size=200), st.integers(0, 2**32).map(lambda seed: mutated(known, random.Random(seed))))
     )

@@ -1080,6 +1080,7 @@ MUTANTS = (
         name="closes windows later than it might",
         product=Product(patched=partial(instead, Waits, "mark", a_minute_more_patient)),
         leaning=leaning(),
+        seeds=(4, *FEW),
     ),
     Mutant(
         name="takes a source of two tenants for one feed",
@@ -1195,6 +1196,7 @@ MUTANTS = (
         name="owes nothing of requests that wait",
         product=Product(aggregate=OwesNoRequests),
         leaning=leaning(faults={}, partitions=1, **CROWDED),
+        seeds=(7, *FEW),
     ),
     Mutant(
         name="says that it has come as far as its floor",
@@ -1266,11 +1268,13 @@ MUTANTS = (
             moves=20,
             **SHORT,
         ),
+        seeds=(3, *FEW),
     ),
     Mutant(
         name="ranks prices by what they say before who said so",
         product=Product(patched=partial(instead, domain.served.latest_price, "_ties", content_before_source)),
         leaning=leaning(faults={}, **TIED | {"said": {"twin": 4.0}, "recall": 1}),
+        seeds=(5, *FEW),
     ),
     Mutant(
         name="caches only prices that rise in the table",
@@ -1285,6 +1289,7 @@ MUTANTS = (
             series=2,
             **SHORT,
         ),
+        seeds=(6, *FEW),
     ),
     Mutant(
         name="makes no dead letters of what silver can't hold",
@@ -1300,6 +1305,7 @@ MUTANTS = (
         name="remembers what silver can't hold",
         product=Product(normalize=RemembersUnheld),
         leaning=leaning(faults={}, picky=True, said={"correction": 4.0}, recall=1, bunch=1, disorder=0.5),
+        seeds=(6, *FEW),
     ),
 )
 """The kill list."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identity import (
@@ -67,7 +67,6 @@ def test_keeps_the_case_of_symbols() -> None:
     assert symbol("n" * 65) == f"{'n' * 47}-{suffix('n' * 65, 16)}"
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_ids_and_symbols_fit_their_patterns(name: str) -> None:
     assert re.fullmatch(r"[A-Z0-9._:-]{1,64}", instrument_id(name))
@@ -78,14 +77,12 @@ def canonical(name: str) -> str:
     return "".join(c.upper() if c.isascii() else c for c in name).replace(" ", "-")
 
 
-@settings(deadline=None)
 @given(st.text("aAB -/.é", min_size=1, max_size=8), st.text("aAB -/.é", min_size=1, max_size=8))
 def test_different_names_give_different_ids_but_for_case_and_a_space(one: str, other: str) -> None:
     if canonical(one) != canonical(other):
         assert instrument_id(one) != instrument_id(other)
 
 
-@settings(deadline=None)
 @given(st.text("AB", min_size=60, max_size=70), st.text("AB", min_size=60, max_size=70))
 def test_different_long_names_give_different_ids(one: str, other: str) -> None:
     assert (instrument_id(one) == instrument_id(other)) == (one == other)
@@ -110,13 +107,11 @@ def test_a_version_grows_with_knowledge() -> None:
 coordinates = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 1000), st.integers(0, 2**40), st.integers(0, 10_000))
 
 
-@settings(deadline=None)
 @given(coordinates)
 def test_coordinates_fold_into_twelve_bits(at: tuple[int, int, int, int]) -> None:
     assert 0 <= coordinate_bits(*at) < 4096
 
 
-@settings(deadline=None)
 @given(st.lists(coordinates, min_size=1))
 def test_coordinates_fold_alike_in_columns(rows: list[tuple[int, int, int, int]]) -> None:
     columns = [pl.Series(column, dtype=pl.Int64) for column in zip(*rows, strict=True)]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.time import LATEST_US, epoch_us, off_clock, offset_us, on_clock, read_iso, within_years
@@ -79,7 +79,6 @@ def test_reads_repeated_and_distinct_labels_alike() -> None:
     assert read_iso(pl.Series(texts)).rows() == [iso(text) for text in texts]
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31)),
     st.sampled_from(["T", " "]),

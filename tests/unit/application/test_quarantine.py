@@ -692,7 +692,7 @@ def test_records_of_several_topics_are_cut_together() -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(0, 40), min_size=1, max_size=3),
     gap=st.sampled_from([1, 3]),

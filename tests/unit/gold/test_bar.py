@@ -131,7 +131,6 @@ def test_the_mean_takes_plain_numbers_too() -> None:
     assert mean_price(10.0, 4) == 2.5  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(prices, st.integers(1, 10**6)), min_size=1, max_size=20))
 def test_the_mean_is_that_of_exact_decimals(rows: list[tuple[Decimal, int]]) -> None:
     frame = pl.DataFrame(rows, schema={"sum": PRICE_SUM, "count": pl.UInt64}, orient="row")
@@ -168,7 +167,6 @@ def test_the_vwap_is_rounded_half_even_once_and_null_where_it_can_not_be_told(
     assert the_vwap(*given_) == expected
 
 
-@settings(deadline=None)
 @given(
     st.none() | st.decimals(Decimal("-9.8e21"), Decimal("9.8e21"), places=16),
     st.none() | st.decimals(Decimal(-1), Decimal("1e20"), places=8),
@@ -177,7 +175,6 @@ def test_the_vwap_is_that_of_exact_decimals(turnover: Decimal | None, volume: De
     assert the_vwap(turnover, volume) == vwap_of(turnover, volume)
 
 
-@settings(deadline=None)
 @given(prices, st.none() | prices)
 def test_notional_is_exact(price: Decimal, volume: Decimal | None) -> None:
     found = notional(pl.Series([price], dtype=PRICE), pl.Series([volume], dtype=PRICE))
@@ -239,13 +236,13 @@ ticks_of_a_day = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ticks_of_a_day, st.sampled_from(["5m", "15m", "1h", "4h", "1d"]))
 def test_bars_are_those_of_the_oracle(facts: list[Tick], interval: str) -> None:
     assert read(bars_over(facts, interval).frame) == bars_of(facts, interval)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(ticks_of_a_day)
 def test_folding_is_associative(facts: list[Tick]) -> None:
     straight = folded(facts, "1d")
@@ -256,7 +253,7 @@ def test_folding_is_associative(facts: list[Tick]) -> None:
         assert other.select("mean_price", "vwap").rows() == straight.select("mean_price", "vwap").rows()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(ticks_of_a_day, st.integers(1, 29), st.integers(1, 29))
 def test_ticks_that_are_gathered_in_slices_fold_into_the_same_bars(facts: list[Tick], one: int, other: int) -> None:
     by_time = sorted(facts, key=lambda fact: fact.ts)
@@ -293,7 +290,7 @@ def test_a_revision_grows_however_many_ticks_a_bar_has(count: int) -> None:
     assert revisions(settled(bars, "1d")[0]) == [(EPOCH + count * 2**63) * 256 + 1]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(ticks_of_a_day, st.randoms())
 def test_a_revision_depends_on_the_set_alone_and_grows_with_it(facts: list[Tick], random: Any) -> None:
     shuffled = random.sample(facts, len(facts))
@@ -308,7 +305,7 @@ def test_finality_outweighs_no_version() -> None:
     assert revisions(settled(folded([less, more]), closed=False)[0]) > revisions(bars_over([less]))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(ticks_of_a_day, prices, prices)
 def test_of_equally_new_ticks_the_greater_content_takes_precedence(
     facts: list[Tick], first: Decimal, second: Decimal

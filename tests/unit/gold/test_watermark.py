@@ -1,7 +1,7 @@
 import gc
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.gold.interval import MINUTES
@@ -62,7 +62,6 @@ def test_feeds_do_not_move_each_other() -> None:
     assert line.reaches(whole(9, 7, 9, 3), whole(190, 190, 191, 1)).to_list() == [2, 1, NEVER, NEVER]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60)), min_size=1, max_size=20),
     st.lists(st.integers(0, 60), min_size=3, max_size=3),
@@ -101,7 +100,6 @@ def test_with_a_window_close_all_earlier_ones_of_its_instrument_and_no_other() -
     assert closing(*ticks) == [3, 6, NEVER, 3, 6]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(-1, 9), st.integers(-1, 12)), min_size=1, max_size=15))
 def test_closings_are_those_of_a_loop(ticks: list[tuple[int, int, int]]) -> None:
     """Windows of two instruments: 0 to 6, and 7 to 12."""

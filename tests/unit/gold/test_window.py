@@ -4,7 +4,7 @@ from typing import Any
 import attrs
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.gold.interval import Interval
@@ -60,7 +60,6 @@ def merged(*parts: pl.DataFrame) -> set[tuple[int, int, int]]:
     return {*winners(pl.concat(parts)).select("key", "version", "content").rows()}
 
 
-@settings(deadline=None)
 @given(st.lists(SOME, min_size=1), st.lists(SOME, min_size=1), st.lists(SOME, min_size=1))
 def test_merging_is_associative_commutative_and_idempotent(a: list[Tick], b: list[Tick], c: list[Tick]) -> None:
     one, two, three = (statements(*facts) for facts in (a, b, c))
@@ -71,7 +70,6 @@ def test_merging_is_associative_commutative_and_idempotent(a: list[Tick], b: lis
     assert merged(one, one, two, three, two) == whole
 
 
-@settings(deadline=None)
 @given(st.lists(ONE_KEY, min_size=1, max_size=6))
 def test_of_one_key_the_highest_version_stays(facts: list[Tick]) -> None:
     assert winners(statements(*facts))["version"].to_list() == [max(fact.version for fact in facts)]

@@ -1,7 +1,7 @@
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.memory.merge_tree import FANOUT, Layout, MergeTree
@@ -75,7 +75,6 @@ windows = st.lists(
 ).map(lambda found: [(series, begin, begin + length) for series, begin, length in found])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(rows, max_size=6), max_size=14), windows)
 def test_it_holds_what_a_dictionary_would(batches: list[list[Row]], asked: list[tuple[int, int, int]]) -> None:
     best: dict[tuple[int, int], Row] = {}

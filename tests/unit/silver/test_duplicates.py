@@ -1,7 +1,7 @@
 """A bounded memory of winning statements, against a dictionary that does the same."""
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.silver.duplicates import Winners, corrects
@@ -127,7 +127,6 @@ def test_forgets_in_both_generations() -> None:
 statements = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5), st.integers(0, 3)), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(st.lists(statements, max_size=4))
 def test_agrees_with_a_dictionary(batches: list[list[tuple[int, int, int]]]) -> None:
     winners, oracle = Winners(), dict[int, tuple[int, int]]()
@@ -156,7 +155,6 @@ def test_counts_what_came_earlier_in_the_batch_by_arrival() -> None:
     assert told(nothing, *rows) == [True, False, False, True, False, False]
 
 
-@settings(deadline=None)
 @given(statements, st.dictionaries(st.integers(0, 12), st.tuples(st.integers(1, 5), st.integers(0, 3))))
 def test_comparison_agrees_with_a_loop(batch: list[tuple[int, int, int]], before: dict[int, tuple[int, int]]) -> None:
     expected, best = [], dict(before)

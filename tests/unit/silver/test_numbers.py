@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.silver.numbers import is_blank, loses_digits, read_decimals
@@ -131,7 +131,6 @@ exponents = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["", "-"]), digits, st.sampled_from(["", "."]), digits, exponents)
 def test_agrees_with_decimal_arithmetic(sign: str, whole: str, point: str, part: str, exponent: str) -> None:
     part = part if point else ""

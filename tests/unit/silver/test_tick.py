@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.silver.quality import Flag
@@ -74,7 +74,6 @@ def test_what_is_no_content_does_not(change: dict[str, Any]) -> None:
     assert content(attrs.evolve(ORDINARY, **change)) == content(ORDINARY)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.integers(0, 3))), min_size=1, max_size=20))
 def test_digests_do_not_depend_on_the_batch(pairs: list[tuple[int, int | None]]) -> None:
     facts = [tick(price=str(price), volume=None if volume is None else str(volume)) for price, volume in pairs]

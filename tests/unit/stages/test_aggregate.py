@@ -589,7 +589,7 @@ def test_a_revoked_partition_is_forgotten_with_its_windows(aggregation: Aggregat
     stage.revoked([TopicPartition(topics.ENRICHED, number) for number in range(6)])
     outcome = stage.finish()
     assert outcome.store == ()
-    assert outcome.then is not None
+    assert outcome.then is None
 
 
 def test_what_was_known_of_ticks_is_forgotten_where_another_process_had_them_meanwhile(

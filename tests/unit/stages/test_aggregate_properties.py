@@ -75,7 +75,6 @@ def all_expected(facts: list[Tick]) -> dict[str, Any]:
 
 
 slowly = settings(
-    deadline=None,
     max_examples=12,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),

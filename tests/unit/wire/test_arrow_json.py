@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.wire.arrow_json import NotWritable, json_texts
@@ -30,7 +30,6 @@ def expected(values: list[Any]) -> list[str]:
     return [msgspec.json.encode(value).decode() for value in values]
 
 
-@settings(deadline=None)
 @given(values=TEXTS)
 def test_texts(values: list[str | None]) -> None:
     assert written(values, pa.string()) == expected(values)
@@ -43,13 +42,11 @@ def test_every_character_is_escaped_as_elsewhere() -> None:
     assert alone == expected(characters[:0x300])
 
 
-@settings(deadline=None)
 @given(values=st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False)))
 def test_doubles(values: list[float | None]) -> None:
     assert written(values, pa.float64()) == expected(values)
 
 
-@settings(deadline=None)
 @given(values=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)))
 def test_whole_numbers(values: list[int | None]) -> None:
     assert written(values, pa.int64()) == expected(values)
@@ -59,7 +56,6 @@ def test_doubles_that_are_no_numbers_become_texts() -> None:
     assert written([float("nan"), 1.5, float("-inf"), None], pa.float64()) == ['"nan"', "1.5", '"-inf"', "null"]
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.none()

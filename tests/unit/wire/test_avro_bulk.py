@@ -84,7 +84,7 @@ def together(values: Mapping[int, bytes]) -> dict[int, object]:
     return said | {place: (why.reason, why.field, str(why)) for place, why in unreadable.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(odd=st.lists(mutated(), max_size=12), good=st.lists(st.sampled_from(GOOD), max_size=30), random=st.randoms())
 @example(
     odd=[GOOD[0][:-1], GOOD[4] + b"\x00", GOOD[0].replace(b"INDIANA", b"IND\xff\xff\xffA")], good=GOOD * 4, random=None
