@@ -234,11 +234,9 @@ class AggregateBars:
         overtaken = (bars.change == Change.OVERTAKEN) & computed["closed"]
         if not requested.height and not overtaken.any():
             return _Base(bars, nothing_read, doubted=False)
-        windows = pl.concat([requested[WINDOW], _windows_of(bars.rows.frame.filter(overtaken))])
-        windows = windows.unique(["series", "start"], keep="first")
+        windows = _told_apart(pl.concat([requested[WINDOW], _windows_of(bars.rows.frame.filter(overtaken))]))
         again, read = self._recomputed(windows, taken.windows.seals)
-        doubted = self._known.doubts(period_code(windows["series"], windows["start"]), taken.closed)
-        return _Base(bars.replaced_by(again), read, doubted)
+        return _Base(bars.replaced_by(again), read, self._known.doubts(windows["bar"], taken.closed))
 
     def _recomputed(self, windows: pl.DataFrame, seals: SealBook) -> tuple[SettledBars, pl.DataFrame]:
         """Bars of these windows from stored ticks, and those of the ticks whose windows are closed."""
@@ -325,14 +323,13 @@ class AggregateBars:
         return self._stored(interval, self._settled(interval, computed), turn, lambda: self._coarser(turn, above, rest))
 
     def _parents(self, interval: Interval, children: pl.DataFrame, taken: Taken) -> pl.DataFrame:
-        """The coarser periods above these base bars, and those that a rising seal makes final: `series`, `start`, `end`, `cause`."""
+        """The coarser periods above these base bars, and those that a rising seal makes final: as `_told_apart` has them."""
         risen = taken.sealed_from.filter(pl.col("seal") > 0).select(
             "series", start=(pl.col("seal") - 1).cast(INSTANT), cause=pl.lit(Cause.LIVE.value)
         )
         touched = pl.concat([children, risen])
         start, end = self._periods.bounds(interval, touched["series"], touched["start"])
-        parents = touched[["series"]].hstack([start, end, touched["cause"]])
-        return parents[period_code(touched["series"], start).arg_unique()]
+        return _told_apart(touched[["series"]].hstack([start, end, touched["cause"]]))
 
     def _stored(self, interval: Interval, bars: SettledBars, turn: "_Turn", then: Callable[[], Outcome]) -> Outcome:
         news = bars.news(self._announced, interval, doubted=turn.base.doubted)
@@ -446,7 +443,13 @@ def _causes(bars: pl.DataFrame, windows: pl.DataFrame | None) -> pl.Series:
     """Why each bar was computed: what its window says, or live ticks."""
     if windows is None:
         return pl.Series("cause", [Cause.LIVE.value]).new_from_index(0, bars.height)
-    return windows["cause"][rows_of(bars["bar"], period_code(windows["series"], windows["start"]))]
+    return windows["cause"][rows_of(bars["bar"], windows["bar"])]
+
+
+def _told_apart(periods: pl.DataFrame) -> pl.DataFrame:
+    """Each of these periods (columns `series`, `start`) once, as it comes first, with its code, `bar`."""
+    code = period_code(periods["series"], periods["start"]).alias("bar")
+    return periods.hstack([code])[code.arg_unique()]
 
 
 def _windows_of(bars: pl.DataFrame) -> pl.DataFrame:

@@ -242,12 +242,10 @@ def gathered(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFr
     return bars.select(*sorted(told), highest.alias("highest_partition"), "lineage_partitions")
 
 
-BOUNDS = ("interval_start", "interval_end")
-
-
 def _by_bar(parts: pl.DataFrame, start: pl.Series, end: pl.Series) -> pl.DataFrame:
     """The parts, with the bar and the row of each."""
-    return parts[[name for name in parts.columns if name not in BOUNDS]].hstack(
+    within = [name for name in parts.columns if name not in ("interval_start", "interval_end")]
+    return parts[within].hstack(
         [
             period_code(parts["series"], start).alias("bar"),
             start.alias("interval_start"),

@@ -25,6 +25,7 @@ from adapters.memory.tables import (
 )
 from application.consume import Consume
 from application.ports.meter import Meter
+from application.ports.raw_decoder import RawDecoder
 from application.reenrichment import Reenrichment
 from application.stages.aggregate import AggregateBars, Patience, bar_table
 from application.stages.enrich import EnrichTicks
@@ -104,6 +105,7 @@ class Parts:
     """What the stages of one process are given."""
 
     product: Product
+    decoder: RawDecoder
     tables: Mapping[str, Any]
     intervals: BarIntervals
     clock: Clock
@@ -156,7 +158,7 @@ def decoder() -> MarketDecoder:
 
 def _normalize(parts: Parts) -> NormalizeTicks:
     return parts.product.normalize(
-        decoder=decoder(),
+        decoder=parts.decoder,
         policies=policies(),
         clock=parts.clock,
         meter=parts.meter,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from application.ports.event_log import Progress, TopicPartition
 from tests.oracle.digests import content
 from tests.simulation.checking import UNSAID, Heard, Key, Watcher, Wrong, require
-from tests.simulation.truth import SLOTS, held, overtaken, unheld
+from tests.simulation.truth import SLOTS, overtaken, parted
 
 TICKS = "enriched.market.ticks.v1"
 REQUESTS = "processing.recompute.request.v1"
@@ -55,11 +55,11 @@ def _unsettled(seen: Watcher, message: tuple[str, int, int]) -> Iterator[str]:
         return
     if message not in seen.outcomes:
         yield f"nothing says what became of {message}"
-    for tick in held(verdict, picky=seen.picky):
+    held, lost = parted(verdict, picky=seen.picky)
+    for tick in held:
         yield from _lacking(
             seen, "silver_ticks", tick.key, (tick.ingested_at * SLOTS, content(tick) if seen.ties else 0)
         )
-    lost = unheld(verdict, picky=seen.picky)
     if (verdict.refusals or any(not overtaken(tick, message, seen.verdicts) for tick in lost)) and not (
         message in seen.letters["table"] and message in seen.letters["topic"]
     ):

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from tests.simulation.checking import BAR_KEY, SERIES_KEY, TICK_KEY, US, Wrong
-from tests.simulation.truth import BAR, MICROS_A_MINUTE, Truth, differences, moment_us, rows_of
+from domain.errors import Reason
+from tests.simulation.checking import BAR_KEY, COORDINATES, SERIES_KEY, TICK_KEY, US, Wrong
+from tests.simulation.truth import BAR, DEADLY, MICROS_A_MINUTE, Truth, differences, moment_us, rows_of
 from tests.simulation.world import NEWER, World
 
 MOST_TOLD = 8
@@ -43,6 +44,7 @@ def ledger(world: World, truth: Truth) -> Iterator[str]:
     yield from differences("I1 outcomes", rows, wanted)
     raw = {message.coordinates: message.value or b"" for message in world.messages}
     refused = {key: {"raw": raw[key]} for key, verdict in truth.verdicts.items() if verdict.refusals}
+    yield from set_aside(world)
     yield from conservation(world, truth)
     yield from corrections(world, truth)
     letters = rows_of(world.tables["dead_letters"].final(), ("topic", "partition", "offset"))
@@ -50,6 +52,15 @@ def ledger(world: World, truth: Truth) -> Iterator[str]:
     for what, found in (("I16 dead_letters", letters), ("I16 announced dead letters", told)):
         unheld: dict[Any, dict[str, Any]] = {key: {} for key in truth.unheld if key in found or not truth.unheld[key]}
         yield from differences(what, found, {**refused, **unheld})
+
+
+def set_aside(world: World) -> Iterator[str]:
+    """I16: quarantined is what ended its processes, and nothing else."""
+    letters = world.tables["dead_letters"].final().filter(pl.col("reason") == Reason.QUARANTINE.value)
+    found = set(letters.select(*COORDINATES).iter_rows())
+    wanted = {message.coordinates for message in world.messages if message.value == DEADLY}
+    if found != wanted:
+        yield f"I16 dead_letters: {found} are quarantined instead of {wanted}"
 
 
 def conservation(world: World, truth: Truth) -> Iterator[str]:

@@ -83,6 +83,7 @@ def leaning(
 PLAIN: Mapping[str, Any] = {
     "adapts": False,
     "catalog_away_s": 0.0,
+    "deadly": False,
     "edges": False,
     "late_minutes": (5, 120),
     "picky": False,
@@ -580,6 +581,20 @@ class LosesUnheld(Consume):
 
     def _letters(self, *arguments: Any) -> DeadLetters:
         return DeadLetters.empty()
+
+
+class LosesQuarantined(Consume):
+    """Makes no dead letters of what it sets aside."""
+
+    def _refusing_unreadable(self, polled: Polled, outcome: Outcome) -> Outcome:
+        return outcome
+
+
+class KeepsDoubtToItself(Consume):
+    """Tells nobody what it begins with."""
+
+    def _mark(self, come: Mapping[TopicPartition, Progress]) -> None:
+        super()._mark({where: attrs.evolve(progress, doubt=None) for where, progress in come.items()})
 
 
 class ForgetsRefusedCommits(Consume):
@@ -1300,6 +1315,16 @@ MUTANTS = (
         name="announces what silver can't hold",
         product=Product(patched=partial(instead, application.consume, "_held", told_all_the_same)),
         leaning=leaning(faults={}, picky=True),
+    ),
+    Mutant(
+        name="tells nobody which messages it set aside",
+        product=Product(consume=LosesQuarantined),
+        leaning=leaning(faults={}, deadly=True, instances=ONE),
+    ),
+    Mutant(
+        name="tells nobody which messages it begins with",
+        product=Product(consume=KeepsDoubtToItself),
+        leaning=leaning(faults={}, deadly=True, instances=ONE),
     ),
     Mutant(
         name="remembers what silver can't hold",

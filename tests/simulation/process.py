@@ -23,6 +23,7 @@ COUNTED = {
     "recompute_trigger_count": "recompute",
     "enrichment_unanswered_total": "goes on without the catalog",
     "enrichment_reenriched_total": "enriches again",
+    "quarantined_records_total": "sets a message aside",
 }
 """What is made of a meter's counters."""
 

@@ -91,6 +91,8 @@ class Swarm:
     """Whether statements may be equally new: what is said of an instant again is often known at the same microsecond."""
     picky: bool
     """Whether there are ticks that silver can't hold."""
+    deadly: bool
+    """Whether there are messages that end the process that reads them."""
     moves: int
     """How often the partitions of a struck stage are dealt anew between calls, as when a member joins or leaves."""
 
@@ -101,7 +103,7 @@ class Swarm:
         on = chance.choice((0.15, 0.4, 0.8))
         faults = {name: chance.choice((0.01, 0.03, 0.08)) if chance.random() < on else 0.0 for name in FAULTS}
         statements = {name: chance.choice((0.1, 0.3, 0.8)) if chance.random() < 0.6 else 0.0 for name in STATEMENTS}
-        return cls(
+        drawn = cls(
             faults=faults,
             most_faults=chance.choice((1, 3, 6)),
             struck=chance.choice((STAGES, STAGES, *((name,) for name in STAGES))),
@@ -140,5 +142,13 @@ class Swarm:
             late_minutes=Random(f"late {seed}").choice(((5, 120), (5, 120), (6, 12))),
             ties=Random(f"ties {seed}").random() < 0.25,
             picky=Random(f"picky {seed}").random() < 0.2,
+            deadly=False,
             moves=chance.choice((0, 0, 10)),
         )
+        return drawn.deadlier() if Random(f"deadly {seed}").random() < 0.3 else drawn
+
+    def deadlier(self) -> "Swarm":
+        """The same with messages that end their process, where nothing else ends it: else others might be blamed."""
+        if "normalization" in self.struck:
+            return self
+        return attrs.evolve(self, deadly=True, instances={**self.instances, "normalization": 1})

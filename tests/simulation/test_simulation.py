@@ -26,6 +26,7 @@ STATES = (
     "price lost to a higher rank",
     "recompute",
     "same content, higher revision",
+    "sets a message aside",
     "silver can't hold a tick",
     "stops before newer logic",
     "told of a bar: final",

@@ -51,15 +51,14 @@ def flag_names(mask: int) -> frozenset[str]:
 UNHELD = Decimal("17.125")
 """A volume that no table of ticks can hold in worlds whose silver is picky."""
 
-
-def held(verdict: Verdict, *, picky: bool) -> Sequence[Tick]:
-    """The ticks of a message that silver can hold."""
-    return [tick for tick in verdict.ticks if not (picky and tick.volume == UNHELD)]
+DEADLY = b'{"payload":{"market":"whoever reads this dies"}}'
+"""A message that ends the process that reads it."""
 
 
-def unheld(verdict: Verdict, *, picky: bool) -> Sequence[Tick]:
-    """Those that it can't."""
-    return [tick for tick in verdict.ticks if picky and tick.volume == UNHELD]
+def parted(verdict: Verdict, *, picky: bool) -> tuple[Sequence[Tick], Sequence[Tick]]:
+    """The ticks of a message that silver can hold, and those that it can't."""
+    held = [tick for tick in verdict.ticks if not (picky and tick.volume == UNHELD)]
+    return held, [tick for tick in verdict.ticks if tick not in held]
 
 
 def overtaken(tick: Tick, message: tuple[str, int, int], verdicts: Mapping[tuple[str, int, int], Verdict]) -> bool:
@@ -89,7 +88,7 @@ class Truth:
         verdicts, statements = {}, defaultdict(list)
         for message in messages:
             verdicts[message.coordinates] = verdict = judge(message)
-            for tick in held(verdict, picky=picky):
+            for tick in parted(verdict, picky=picky)[0]:
                 statements[tick.key].append((tick.ingested_at, message.coordinates, tick))
         silver, origins, stated, least = {}, {}, {}, {}
         for key, said in statements.items():
@@ -101,7 +100,7 @@ class Truth:
         lost = {
             where: all(overtaken(tick, where, verdicts) for tick in ticks)
             for where, verdict in verdicts.items()
-            if (ticks := unheld(verdict, picky=picky))
+            if (ticks := parted(verdict, picky=picky)[1])
         }
         return cls(verdicts, silver, origins, stated, least, lost)
 

@@ -1,30 +1,47 @@
 """One process put together: every call of its ports goes through the world, and all its effects are watched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import polars as pl
 
+from adapters.markets.raw_decoder import MarketDecoder
 from adapters.memory.event_log import MemoryConsumer
 from application.consume import Consume, Pace
 from application.ports.event_log import Listener, Polled, Progress, TopicPartition
+from application.quarantine import ATTEMPTS
 from application.stages.aggregate import Patience
+from domain.bronze.raw_event import Decoded, RawEvents
 from domain.gold.lateness import Adaptation
 from domain.gold.window import Limits
-from tests.simulation.building import Parts, stage
+from tests.simulation.building import Parts, decoder, stage
 from tests.simulation.checking import Wrong
 from tests.simulation.committing import TICKS, committing
 from tests.simulation.informed import Informed
 from tests.simulation.ports import Epoch, Log, Member, Writable
 from tests.simulation.process import Process
 from tests.simulation.timely import Timely
-from tests.simulation.truth import UNHELD
+from tests.simulation.truth import DEADLY, UNHELD
 from tests.simulation.workload import DAY_AHEAD, SOURCES
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+@attrs.frozen
+class Mortal:
+    """A decoder that some messages end, and its process with it."""
+
+    inner: MarketDecoder
+    end: Callable[[], None]
+
+    def decode(self, events: RawEvents) -> Decoded:
+        """Read these, or die of them."""
+        if DEADLY in list(events.values):
+            self.end()
+        return self.inner.decode(events)
 
 
 @attrs.frozen
@@ -49,6 +66,7 @@ class Wiring:
         known = self.process.informed = Informed(self.world.watcher, patience, timely)
         parts = Parts(
             product=self.world.product,
+            decoder=Mortal(decoder(), lambda: self.world.crash(self.process)) if self._dies else decoder(),
             tables=own,
             intervals=self.world.intervals,
             clock=self.process,
@@ -72,9 +90,14 @@ class Wiring:
             clock=self.process,
             meter=self.process,
             journal=self.process,
-            # Processes end here by the dozen, and no record is to blame.
-            pace=Pace(batch=self.world.swarm.batch, attempts=1_000_000),
+            # Elsewhere processes end by the dozen, and no record is to blame.
+            pace=Pace(batch=self.world.swarm.batch, attempts=ATTEMPTS if self._dies else 1_000_000),
         )
+
+    @property
+    def _dies(self) -> bool:
+        """Whether records alone end this process."""
+        return self.world.swarm.deadly and self.process.stage == "normalization"
 
     def _unheld(self, table: str) -> pl.Expr | None:
         picky = self.world.swarm.picky and table == "silver_ticks"

@@ -11,7 +11,7 @@ import attrs
 
 from tests.oracle.raw import RawMessage
 from tests.simulation.swarm import Swarm
-from tests.simulation.truth import UNHELD
+from tests.simulation.truth import DEADLY, UNHELD
 
 TICKS_TOPIC = "ingestion.market.ticks.raw.v1"
 MISO_TOPIC = "ingestion.miso.raw.v1"
@@ -66,6 +66,8 @@ def bunches(seed: int, swarm: Swarm) -> list[Bunch]:
     """All that is said in a world, in order."""
     said = _Conversation(Random(f"workload {seed}"), swarm)
     messages = [said.message() for _ in range(swarm.messages)]
+    for place in Random(f"deadly {seed}").sample(range(len(messages)), 2 if swarm.deadly else 0):
+        messages[place] = attrs.evolve(messages[place], value=DEADLY)
     found = []
     while messages:
         size = said.chance.randint(1, swarm.bunch)

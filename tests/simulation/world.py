@@ -12,7 +12,7 @@ from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import attrs
 
@@ -195,7 +195,7 @@ class World:
 
     # Processes
 
-    def crash(self, process: Process) -> None:
+    def crash(self, process: Process) -> NoReturn:
         """Kill a process where it stands."""
         self.later(self.chance.choice((0.0, 1.0, 15.0)), lambda: self.start(process.stage))
         self.shut_out(process)
