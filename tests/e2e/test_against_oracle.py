@@ -67,7 +67,7 @@ def test_the_sample_feed(tmp_path: Path, load: LoadFiles) -> None:
     "settings",
     [
         {"DATA_PROC_WIRE_BETWEEN_STAGES": "true"},
-        {"DATA_PROC_MAX_BATCH_SIZE": "113"},
+        {"DATA_PROC_MAX_BATCH_SIZE": "331"},
         {"DATA_PROC_WINNERS": "0"},
         {"DATA_PROC_WINDOW_MEMORY_TICKS": "50", "DATA_PROC_REPLAY_LIMIT": "300"},
         {"DATA_PROC_PROVISIONAL_EVERY_S": "0"},

@@ -5,7 +5,7 @@ A mutant is a `Product`: classes of its own in place of ours, never a switch in 
 the missing rule matters often, so that few seeds are needed; some need a rare chain of events, and name seeds that have it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -605,6 +605,14 @@ class ForgetsRefusedCommits(Consume):
         self._uncommitted = {}
 
 
+class StaysInTrouble(Consume):
+    """Goes on saying that it can't commit when what it could not commit is another's now."""
+
+    def _settle_commits(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
+            self._uncommitted.pop(where, None)
+
+
 class GivesUp(Consume):
     """Tries a store once, and goes on without it."""
 
@@ -1137,6 +1145,12 @@ MUTANTS = (
         name="tells nobody of dead letters",
         product=Product(consume=BuriesDeadLetters),
         leaning=leaning(said={"broken": 0.8}, faults={}),
+    ),
+    Mutant(
+        name="says that it can't commit what is another's now",
+        product=Product(consume=StaysInTrouble),
+        leaning=leaning(faults={"refused": 0.2, "rebalance": 0.1}, most_faults=30, raw_partitions=3, instances=TWO),
+        seeds=(8, *FEW),
     ),
     Mutant(
         name="forgets a commit that was refused",

@@ -98,6 +98,7 @@ class Process:
         """Raise Wrong where what it holds or has committed is not as it must be after a turn."""
         self._within_memory()
         self._keeps_its_own()
+        self._is_ready_again()
         self._says_how_far_it_is()
 
     def _within_memory(self) -> None:
@@ -118,6 +119,11 @@ class Process:
             held |= of_windows - {where.partition for where in own}
         if held:
             raise Wrong(f"I9: {self.name} holds something of partitions {held}, which are not its own")
+
+    def _is_ready_again(self) -> None:
+        """Raise Wrong where it still says that it can't do its work once all of it is done and committed."""
+        if self.loop and self.loop.trouble and not self.loop._uncommitted:
+            raise Wrong(f"I20: {self.name} has nothing left to commit and says {self.loop.trouble}")
 
     def _says_how_far_it_is(self) -> None:
         """Raise Wrong where what it has committed is not how far it has come, or hides what it still has to tell."""

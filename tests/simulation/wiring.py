@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 import polars as pl
@@ -28,6 +28,11 @@ from tests.simulation.workload import DAY_AHEAD, SOURCES
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+ENDED = "a message ends its process"
+MOST_ENDED = 20
+"""Two messages take six processes that run them alone, and a few before them that run them with ever fewer others."""
 
 
 @attrs.frozen
@@ -66,7 +71,7 @@ class Wiring:
         known = self.process.informed = Informed(self.world.watcher, patience, timely)
         parts = Parts(
             product=self.world.product,
-            decoder=Mortal(decoder(), lambda: self.world.crash(self.process)) if self._dies else decoder(),
+            decoder=Mortal(decoder(), self._end) if self._dies else decoder(),
             tables=own,
             intervals=self.world.intervals,
             clock=self.process,
@@ -98,6 +103,12 @@ class Wiring:
     def _dies(self) -> bool:
         """Whether records alone end this process."""
         return self.world.swarm.deadly and self.process.stage == "normalization"
+
+    def _end(self) -> NoReturn:
+        self.world.sometimes[ENDED] += 1
+        if self.world.sometimes[ENDED] > MOST_ENDED:
+            raise Wrong(f"I15: {MOST_ENDED} processes read what ends them, and more would")
+        self.world.crash(self.process)
 
     def _unheld(self, table: str) -> pl.Expr | None:
         picky = self.world.swarm.picky and table == "silver_ticks"

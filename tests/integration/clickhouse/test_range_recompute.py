@@ -176,7 +176,7 @@ def assert_alike(domain: ByDomain, clickhouse: InClickHouse) -> None:
     assert comparable(domain.revisions.final()) == clickhouse.revisions()
 
 
-@settings(max_examples=15, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 @given(
     facts=st.lists(random_tick(), min_size=1, max_size=40).map(distinct),
     later=st.lists(random_tick(), max_size=10).map(distinct),

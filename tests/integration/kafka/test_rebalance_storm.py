@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.no_cover]
 
 BATCH = 40
 MEMBERS = 3
-MOVES = 10
+MOVES = 6
 TURNS = 3
 """Between one move and the next: too few for the group to settle."""
 DISTURBED = Chances(repeat=0.2, correction=0.05, late=0.05, broken=0.03)
