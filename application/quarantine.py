@@ -77,15 +77,12 @@ class Caution:
                 self._aside[where] = self._to_meet[where] = come.aside
             if come and come.doubt:
                 self._doubts[where] = come.doubt
-                self.journal.warning(
-                    "taking few records at a time: earlier attempts ended before these were performed",
-                    stage=self.stage,
-                    topic=where.topic,
-                    partition=where.partition,
-                    since=come.doubt.since,
-                    until=come.doubt.until,
-                    tries=come.doubt.tries,
-                )
+        if doubted := [_told(where, self._doubts[where]) for where in committed if where in self._doubts]:
+            self.journal.warning(
+                "taking few records at a time: earlier attempts ended before these were performed",
+                stage=self.stage,
+                records=doubted,
+            )
 
     def forget(self, partitions: Iterable[TopicPartition]) -> None:
         """Partitions are another's now."""
@@ -259,6 +256,12 @@ def _parts(polled: Polled) -> Iterator[pl.DataFrame]:
 def _part(part: int, topics: pl.Series, partitions: pl.Series, offsets: pl.Series) -> pl.DataFrame:
     rows = pl.DataFrame({"topic": topics, "partition": partitions, "offset": offsets})
     return rows.with_columns(pl.lit(part, pl.Int32).alias("part"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("at"))
+
+
+def _told(where: TopicPartition, doubt: Doubt) -> dict[str, object]:
+    """Which records are in doubt, as a log line has it."""
+    told = {"since": doubt.since, "until": doubt.until, "tries": doubt.tries}
+    return {"topic": where.topic, "partition": where.partition, **told}
 
 
 def _doubt(offsets: pl.Series, tries: int) -> Doubt:

@@ -291,14 +291,17 @@ def test_both_are_told_and_counted() -> None:
 
     world.lives(5)
 
-    where = {"stage": "fragile", "topic": RAW, "partition": 0}
+    place = {"topic": RAW, "partition": 0}
+    doubts = [(0, 5, 0), (2, 3, 1), (2, 3, 2), (2, 3, 3)]
     few = "taking few records at a time: earlier attempts ended before these were performed"
     assert world.journal.told == [
-        (few, where | {"since": 0, "until": 5, "tries": 0}),
-        *((few, where | {"since": 2, "until": 3, "tries": tries}) for tries in (1, 2, 3)),
+        *(
+            (few, {"stage": "fragile", "records": [place | {"since": since, "until": until, "tries": tries}]})
+            for since, until, tries in doubts
+        ),
         (
             "a record was quarantined: every process that ran it ended; it is among the dead letters",
-            where | {"offset": 2},
+            place | {"stage": "fragile", "offset": 2},
         ),
     ]
     assert world.meter.figures["quarantined_records_total"] == 1
