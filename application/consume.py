@@ -350,6 +350,9 @@ class Consume:
                     self._consumer.stay()
                 self.clock.sleep(wait_s)
                 wait_s = min(2 * wait_s, self.pace.longest_wait_s)
+            except RowsRefused:
+                self._troubles.succeed(what)  # an answer, if not the one that was hoped for
+                raise
             else:
                 self._troubles.succeed(what)
                 return result

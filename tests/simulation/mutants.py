@@ -26,7 +26,7 @@ from adapters.memory.tables import MemoryBarTable
 from application import topics
 from application.consume import Consume
 from application.outcome import Announce, Outcome, Store
-from application.ports.errors import Retryable
+from application.ports.errors import Retryable, RowsRefused, StoreUnavailable
 from application.ports.event_log import Polled, Progress, TopicPartition
 from application.stage import Share
 from application.stages.aggregate import AggregateBars
@@ -613,6 +613,17 @@ class StaysInTrouble(Consume):
             self._uncommitted.pop(where, None)
 
 
+class HearsNoRefusal(Consume):
+    """Takes a table that refuses rows for one that is away."""
+
+    def _trying(self, what: str, call: Callable[[], Any]) -> Any:
+        try:
+            return super()._trying(what, call)
+        except RowsRefused as error:
+            self._troubles._failing = {what: StoreUnavailable(str(error))}
+            raise
+
+
 class GivesUp(Consume):
     """Tries a store once, and goes on without it."""
 
@@ -1145,6 +1156,12 @@ MUTANTS = (
         name="tells nobody of dead letters",
         product=Product(consume=BuriesDeadLetters),
         leaning=leaning(said={"broken": 0.8}, faults={}),
+    ),
+    Mutant(
+        name="takes a table that refuses rows for one that is away",
+        product=Product(consume=HearsNoRefusal),
+        leaning=leaning(faults={}, picky=True),
+        seeds=(2, *FEW),
     ),
     Mutant(
         name="says that it can't commit what is another's now",

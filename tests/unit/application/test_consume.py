@@ -506,11 +506,16 @@ class Failing:
         self.order.append("checked")
 
 
-@attrs.frozen
+@attrs.define
 class Refusing:
-    """A table that can't hold the first row it is given."""
+    """A table that can't hold the first row it is given, once it can be reached."""
+
+    away: int = 0
 
     def upsert(self, rows: Batch[Any]) -> None:
+        self.away -= 1
+        if self.away >= 0:
+            raise StoreUnavailable("not now")
         raise RowsRefused("a", rows.frame.select(RAW_ROW).head(1), ["code 69"])
 
 
@@ -532,6 +537,14 @@ def test_rows_that_a_table_can_never_hold_become_dead_letters_and_the_others_go_
         "code 69",
     )
     assert bench.journal.told == ["rows that can't be stored became dead letters"]
+
+
+def test_a_table_that_refuses_rows_is_there_again() -> None:
+    bench = Bench(Outcome(store=(Store("a", ticks(tick())),))).begun()
+    bench.loop.tables = dict(bench.loop.tables) | {"a": Refusing(away=3)}
+    bench.loop.step()
+    assert bench.loop.trouble == ""
+    assert bench.journal.told[0] == "storing a failed; trying again"
 
 
 @pytest.mark.parametrize(("held_by", "told"), [("a", ["10:01"]), ("b", ["10:00", "10:01"]), ("", ["10:00", "10:01"])])
