@@ -68,6 +68,8 @@ class Caution:
     """Offsets of quarantined records, ascending."""
     _to_meet: dict[TopicPartition, tuple[int, ...]] = attrs.field(init=False, factory=dict)
     """Those of them that will be read again."""
+    _told: dict[TopicPartition, Doubt] = attrs.field(init=False, factory=dict)
+    """What the log says of partitions; kept when they go."""
 
     def assigned(self, committed: Mapping[TopicPartition, Progress | None]) -> None:
         """Take over what the log says of partitions."""
@@ -77,11 +79,17 @@ class Caution:
                 self._aside[where] = self._to_meet[where] = come.aside
             if come and come.doubt:
                 self._doubts[where] = come.doubt
-        if doubted := [_told(where, self._doubts[where]) for where in committed if where in self._doubts]:
+        self._tell({where: self._doubts[where] for where in committed if where in self._doubts})
+
+    def _tell(self, doubts: Mapping[TopicPartition, Doubt]) -> None:
+        """In one line, and not again where partitions only went and came."""
+        news = {where: doubt for where, doubt in doubts.items() if self._told.get(where) != doubt}
+        self._told.update(news)
+        if news:
             self.journal.warning(
                 "taking few records at a time: earlier attempts ended before these were performed",
                 stage=self.stage,
-                records=doubted,
+                records=[_place(where, doubt) for where, doubt in news.items()],
             )
 
     def forget(self, partitions: Iterable[TopicPartition]) -> None:
@@ -258,10 +266,10 @@ def _part(part: int, topics: pl.Series, partitions: pl.Series, offsets: pl.Serie
     return rows.with_columns(pl.lit(part, pl.Int32).alias("part"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("at"))
 
 
-def _told(where: TopicPartition, doubt: Doubt) -> dict[str, object]:
+def _place(where: TopicPartition, doubt: Doubt) -> dict[str, object]:
     """Which records are in doubt, as a log line has it."""
-    told = {"since": doubt.since, "until": doubt.until, "tries": doubt.tries}
-    return {"topic": where.topic, "partition": where.partition, **told}
+    records = {"since": doubt.since, "until": doubt.until, "tries": doubt.tries}
+    return {"topic": where.topic, "partition": where.partition, **records}
 
 
 def _doubt(offsets: pl.Series, tries: int) -> Doubt:

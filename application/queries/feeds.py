@@ -106,17 +106,17 @@ class ReadFeeds:
 
     def _state(self, code: int, mark: Mark) -> FeedState:
         tenant_id, source_id, partition = feed_of(code)
-        silent_s = self.clock.monotonic_s() - mark.heard_at_s
+        now_s = self.clock.monotonic_s()
         spoke = mark.watermark_us >= EARLIEST_US
         return FeedState(
             tenant_id=tenant_id,
             source_id=source_id,
             partition=partition,
             watermark=EPOCH + timedelta(microseconds=mark.watermark_us) if spoke else None,
-            heard_at=self.clock.now() - timedelta(seconds=silent_s),
+            heard_at=self.clock.now() - timedelta(seconds=now_s - mark.heard_at_s),
             lateness_s=mark.lateness_us / SECOND_US,
             idle_s=mark.idle_s,
-            state=Voice.SILENT if mark.silent(self.clock.monotonic_s()) else Voice.LIVE,
+            state=Voice.SILENT if mark.silent(now_s) else Voice.LIVE,
         )
 
 

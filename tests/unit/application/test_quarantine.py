@@ -307,6 +307,19 @@ def test_both_are_told_and_counted() -> None:
     assert world.meter.figures["quarantined_records_total"] == 1
 
 
+def test_what_is_in_doubt_is_one_line_and_not_told_again_where_partitions_only_went_and_came() -> None:
+    journal = Lines()
+    caution = Caution("fragile", 10, 3, journal, Tally())
+    first, second = (TopicPartition(RAW, number) for number in (0, 1))
+    doubted = {where: Progress(0, 0, doubt=Doubt(0, 5)) for where in (first, second)}
+    caution.assigned(doubted)
+    caution.forget(doubted)
+    caution.assigned(doubted)
+    caution.assigned({first: Progress(0, 0, doubt=Doubt(0, 5, tries=1)), second: None})
+
+    assert len(journal.told) == 2
+
+
 def test_a_fact_between_stages_is_kept_as_json() -> None:
     world = World(frozenset({(TYPED, 0, 1)}))
     world.log.publish(TYPED, ticks(*(tick(source_seq=number) for number in range(3))))
