@@ -276,7 +276,7 @@ def test_a_record_without_a_required_field_is_refused_by_its_name(topic: str) ->
     assert [gone.decode() in message for message in read.refusals.frame["message"]] == [True]
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(place=st.integers(0, 3000), byte=st.integers(0, 255), cut=st.none() | st.integers(0, 3000), avro=st.booleans())
 def test_no_damage_makes_reading_raise(place: int, byte: int, cut: int | None, avro: bool) -> None:
     codec = EventCodec(TOPICS, WireFormat.AVRO if avro else WireFormat.JSON)

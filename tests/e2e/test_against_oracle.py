@@ -15,7 +15,7 @@ from tests.oracle.raw import RawMessage, read
 from tests.oracle.results import results
 
 SEEDS = (1, 2, 3)
-MESSAGES = 4_000
+MESSAGES = 2_000
 
 
 @pytest.mark.parametrize("seed", SEEDS)

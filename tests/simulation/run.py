@@ -45,7 +45,7 @@ class Run:
 
 def run(seed: int, swarm: Swarm | None = None, product: Product | None = None) -> Run:
     """Live through one world, and judge it."""
-    settings = swarm or Swarm.of(seed)
+    settings = swarm or Swarm.mostly_short(seed)
     world = World(seed, settings, product or Product())
     told = caught = ""
     try:

@@ -29,6 +29,11 @@ STATEMENTS = ("repeat", "correction", "back", "late", "twin", "future", "day ahe
 """What may be said besides fresh ticks: the same again; another price; the former price again; of long ago; by another
 source for the same instant; of an instant too far ahead; of tomorrow; nonsense; nothing; no price on purpose."""
 
+LONG = 1 / 6
+"""Share of long worlds."""
+FEWEST = 4
+"""Messages of a short one, at least."""
+
 
 @attrs.frozen(kw_only=True)
 class Swarm:
@@ -146,6 +151,14 @@ class Swarm:
             moves=chance.choice((0, 0, 10)),
         )
         return drawn.deadlier() if Random(f"deadly {seed}").random() < 0.3 else drawn
+
+    @classmethod
+    def mostly_short(cls, seed: int) -> "Swarm":
+        """The same, with a third of the messages in most worlds, which finds as much for its time."""
+        drawn = cls.of(seed)
+        if Random(f"long {seed}").random() < LONG:
+            return drawn
+        return attrs.evolve(drawn, messages=max(FEWEST, drawn.messages // 3))
 
     def deadlier(self) -> "Swarm":
         """The same with messages that end their process, where nothing else ends it: else others might be blamed."""

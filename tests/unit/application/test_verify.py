@@ -133,7 +133,7 @@ def test_tables_that_agree_pass(world: World) -> None:
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("rows_at_once", [1, 2, 3])
+@pytest.mark.parametrize("rows_at_once", [1, 3])
 def test_any_portion_compares_the_same(world: World, rows_at_once: int) -> None:
     portioned = attrs.evolve(world, rows_at_once=rows_at_once)
     assert portioned.differences() == []

@@ -136,7 +136,7 @@ def test_hours_beyond_memory_are_read_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert ledger.final()["messages"].to_list() == [4, 4]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.data())
 def test_however_batches_are_cut_and_come_again_the_ledger_ends_the_same(data: st.DataObject) -> None:
     """Two writers, each with a memory of its own, one of them perhaps a zombie; crashes before and after the store."""
